@@ -1,0 +1,161 @@
+"""What the front door shows of the ledger: plain facts, no prose. Pure."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from engine.executor import Step, Usage
+from engine.spec import Origin, Person
+from engine.states import Cause, Status
+
+
+class NoteKind(StrEnum):
+    """A circumstance that people should know beside the outcome; `Note.detail` says more."""
+
+    BASE_STALE = "base_stale"  # the remote could not be fetched; went on from the last known state
+    BASH_OFF = "bash_off"  # the sandbox's programs are missing here; detail: which
+    UNCONFINED = "unconfined"  # sandbox = "off"
+    PUSH_FAILED = "push_failed"  # detail: the remote's words
+    RESCUED = "rescued"  # detail: the ref that holds work which could not go to the branch
+    INTERRUPTED = "interrupted"  # an earlier attempt was lost or handed over; detail: how
+    LEFT_OUT = "left_out"  # detail: files that could not be committed, and why
+    SUBMODULES = "submodules"  # submodules are present and were not checked out
+    LFS_POINTERS = "lfs_pointers"  # detail: git-lfs is missing, files are pointers
+
+
+@dataclass(frozen=True)
+class Note:
+    """One circumstance."""
+
+    kind: NoteKind
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """What became of one file between the base and the agent's commit."""
+
+    path: str
+    added: int  # lines; 0 for binary files
+    removed: int
+    binary: bool = False
+
+
+@dataclass(frozen=True)
+class Check:
+    """The verdict of the repository's check command."""
+
+    command: str
+    exit_code: int | None  # None: it did not end in time
+    tail: str  # last lines of its output
+
+    @property
+    def passed(self) -> bool:
+        """Whether the command succeeded."""
+        return self.exit_code == 0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an attempt left in git, and where it can be had."""
+
+    branch: str = ""
+    base_commit: str = ""
+    commit: str = ""  # = base_commit when nothing was changed
+    files: tuple[FileChange, ...] = ()
+    check: Check | None = None
+    pushed: bool = False
+    compare_url: str = ""  # a forge page that opens a pull request in one tap
+    fetch: str = ""  # the `git fetch …` line where there is no such page
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether the agent changed anything."""
+        return bool(self.commit) and self.commit != self.base_commit
+
+
+@dataclass(frozen=True)
+class AgentView:
+    """Everything that people may see of one agent."""
+
+    id: int
+    workflow_id: int
+    request_id: int
+    origin: Origin
+    requester: Person
+    task: str
+    role: str
+    repo: str
+    base: str
+    status: Status
+    attempt: int
+    failures: int
+    max_failures: int
+    created_at: datetime
+    branch: str = ""
+    started_at: datetime | None = None  # of the present attempt
+    ended_at: datetime | None = None
+    available_at: datetime | None = None  # pending: not before (backoff)
+    step: Step | None = None
+    usage: Usage = field(default_factory=Usage)  # all attempts together
+    duration_ms: int = 0
+    result: str = ""
+    error: str = ""
+    cause: Cause | None = None
+    work: Work = field(default_factory=Work)
+    ahead: int = 0  # pending: agents that are served before this one
+    model: str = ""
+    cancelling: bool = False
+
+
+@dataclass(frozen=True)
+class Card:
+    """The live state of a workflow: what its card shows."""
+
+    workflow_id: int
+    version: int
+    agents: tuple[AgentView, ...]
+    slots_busy: int = 0
+    slots: int = 0
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A fact that people must be told once, in order within its thread.
+
+    names: `request.ended` (terminal; `agent` as it was then), `agent.taken_over`
+    (an attempt was lost; the next one goes on; `detail` = rescued commit or ""),
+    `diff.asked` (the diff of `agent` as a file).
+    """
+
+    id: int
+    name: str
+    at: datetime
+    agent: AgentView
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One attempt, for `/agent status`."""
+
+    attempt: int
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str  # completed | failed | cancelled | lost | handed_over | "" while it runs
+    usage: Usage
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One event of an agent's history, for `/agent logs`."""
+
+    at: datetime
+    name: str
+    attempt: int
+    step: Step | None = None
+    detail: str = ""
+
