@@ -26,6 +26,7 @@ class Confinement:
     network: tuple[str, ...] = ()  # domains; "*.example.org" covers subdomains
     hidden: tuple[Path, ...] = ()  # files and directories that must not be readable
     writable: tuple[Path, ...] = ()  # directories writable beside the workspace
+    readable: tuple[Path, ...] = ()  # read-only even where a hidden directory contains them
 
 
 @dataclass(frozen=True)

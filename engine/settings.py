@@ -4,9 +4,9 @@ import os
 import subprocess
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -14,11 +14,17 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from engine.errors import ConfigError
 from engine.executor import Sandbox
 
 CI_CONFIGURATION = (
-    ".github/**", ".gitlab-ci.yml", ".circleci/**", ".buildkite/**", "azure-pipelines.yml", "Jenkinsfile",
-)  # fmt: skip
+    ".github/**",
+    ".gitlab-ci.yml",
+    ".circleci/**",
+    ".buildkite/**",
+    "azure-pipelines.yml",
+    "Jenkinsfile",
+)
 
 
 class Section(BaseModel):
@@ -41,7 +47,7 @@ class Repo(Section):
     trusted: bool = False
 
     @model_validator(mode="after")
-    def _one_source(self) -> "Repo":
+    def _one_source(self) -> Self:
         if (self.path is None) == (not self.url):
             raise ValueError("give either path or url")
         return self
@@ -61,7 +67,7 @@ class Limits(Section):
     max_turns: Annotated[int, Field(ge=1)] = 100
     budget_usd: Annotated[Decimal, Field(gt=0)] = Decimal(5)
     max_failures: Annotated[int, Field(ge=1)] = 3
-    keep_hours: Annotated[float, Field(ge=0)] = 48  # finished worktrees
+    keep_hours: Annotated[float, Field(ge=0)] = 48  # worktrees of ended agents
     disk_gb: Annotated[float, Field(gt=0)] = 20  # all worktrees together
 
 
@@ -88,7 +94,8 @@ def default_home() -> Path:
 
 def _working_repo() -> dict[str, Repo]:
     """Without a file, the git repository of the working directory is the one repo."""
-    shown = subprocess.run(["git", "rev-parse", "--show-toplevel"], capture_output=True, text=True)
+    command = ["git", "rev-parse", "--show-toplevel"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
     if shown.returncode != 0:
         return {}
     top = Path(shown.stdout.strip())
@@ -98,11 +105,57 @@ def _working_repo() -> dict[str, Repo]:
 class Settings(BaseSettings):
     """Everything that the engine can be told from outside."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="MAB_")
 
-    home: Path = Field(default_factory=default_home, validation_alias="MAB_HOME")
-    database_url: str = Field(default="", validation_alias="DATABASE_URL")
+    home: Path = Field(default_factory=default_home)
+    database_url: str = Field(
+        default="", validation_alias=AliasChoices("database_url", "DATABASE_URL")
+    )
     repos: dict[str, Repo] = Field(default_factory=_working_repo)
     limits: Limits = Limits()
     agent: AgentPolicy = AgentPolicy()
     poll: Poll = Poll()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the file that `MAB_CONFIG` names."""
+        file = Path(os.environ.get("MAB_CONFIG", "mab.toml"))
+        if "MAB_CONFIG" in os.environ and not file.is_file():
+            raise ConfigError(f"MAB_CONFIG names {file}, and there is no such file")
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+    @model_validator(mode="after")
+    def _home_outside_repos(self) -> Self:
+        home = self.home.expanduser().resolve()
+        for name, repo in self.repos.items():
+            if repo.path and home.is_relative_to(repo.path):
+                raise ValueError(
+                    f"MAB_HOME {home} lies inside the repository {name}; choose a place outside it"
+                )
+        return self
+
+    @property
+    def database(self) -> str:
+        """The database's URL in SQLAlchemy's form, with the async driver of its kind."""
+        return async_url(self.database_url or f"sqlite:///{self.home.expanduser() / 'mab.db'}")
+
+
+def async_url(url: str) -> str:
+    """`postgres://…`, `postgresql://…` and `sqlite://…` with the driver that mab uses."""
+    scheme, _, rest = url.partition("://")
+    match scheme.partition("+")[0]:
+        case "postgres" | "postgresql":
+            return f"postgresql+psycopg://{rest}"
+        case "sqlite":
+            return f"sqlite+aiosqlite://{rest}"
+        case other:
+            raise ConfigError(
+                f"DATABASE_URL begins with {other}://; use postgresql:// or sqlite://"
+            )

@@ -19,7 +19,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Origin:
-    """The thread that a request belongs to; `place` and `thread` mean something to the front end only."""
+    """The thread that a request belongs to, in words that the front end alone understands."""
 
     place: str
     thread: str | None  # None: the thread begins with the card, which is yet to be posted

@@ -158,4 +158,3 @@ class LogEntry:
     attempt: int
     step: Step | None = None
     detail: str = ""
-

@@ -1,0 +1,192 @@
+"""`mab doctor`: what is in order, what is not, and what to type about it.
+
+Every check stands alone and is bounded, so that one that fails or hangs hides none of the others.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import host
+from bot.host import Host, Verdict, bad, good, note
+from bot.secrets import Secrets, git_environment, redact
+
+_MODEL = (
+    *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+    *("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"),
+)
+_MARKS = {True: "✓", False: "✗", None: "!"}
+_MAX_DETAIL = 300  # characters
+_REPOS = "cd into a git repository, or write to mab.toml:\n[repos.NAME]\npath = …"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check saw; ok = None: worth knowing, but not wrong by itself."""
+
+    ok: bool | None
+    what: str
+    detail: str = ""
+    remedy: str = ""  # what to type
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What is examined."""
+
+    home: Path
+    repos: Mapping[str, Path | str]  # a directory, or the URL of a remote
+    database: Callable[[], Awaitable[str]]  # says what is there; raises when it cannot be used
+    secrets: Secrets
+    environ: Mapping[str, str]  # without the secrets
+    manifest: Path
+    slack_url: str  # of the Web API, with a slash at its end
+    http: str  # as MAB_HTTP has it
+    sandbox_required: bool = False
+    seconds: float = 20.0  # for each check
+
+
+class _Check(NamedTuple):
+    what: str
+    look: Callable[[], Awaitable[Verdict]]
+    remedy: str = ""  # when it breaks or hangs
+
+
+async def examine(subject: Installation) -> list[Finding]:
+    """Look at everything, side by side; no failure is raised, and no finding holds a secret."""
+    here = Host({**subject.environ, **git_environment(subject.secrets.values)})
+    checks = [*_host_checks(here, subject), *_repo_checks(here, subject), *_checks(subject)]
+    return await asyncio.gather(*(_bounded(check, subject) for check in checks))
+
+
+def render(findings: list[Finding]) -> str:
+    """One line a finding (✓ in order, ✗ wrong, ! worth knowing), and below it what to type."""
+    return "\n".join(line for finding in findings for line in _lines(finding))
+
+
+def _lines(finding: Finding) -> list[str]:
+    said = f"{_MARKS[finding.ok]} {finding.what}: {finding.detail}"
+    return [said, *(f"    {line}" for line in finding.remedy.splitlines())]
+
+
+def _host_checks(here: Host, subject: Installation) -> list[_Check]:
+    sandbox = partial(here.sandbox, required=subject.sandbox_required)
+    return [
+        _Check("Python", here.python),
+        _Check("Git", here.git, host.install("git")),
+        _Check("Claude CLI", here.cli, host.REINSTALL_CLI),
+        _Check("Sandbox", sandbox, host.install("bubblewrap socat")),
+        _Check("Disk", partial(asyncio.to_thread, host.disk, subject.home)),
+        _Check("HTTP", partial(host.listening, subject.http)),
+    ]
+
+
+def _repo_checks(here: Host, subject: Installation) -> list[_Check]:
+    if not subject.repos:
+        return [_Check("Repositories", _no_repo)]
+    return [
+        check
+        for name, source in subject.repos.items()
+        for check in (
+            _Check(f"Repository {name}", partial(here.repo, source)),
+            _Check(f"Remote of {name}", partial(here.remote, source)),
+        )
+    ]
+
+
+def _checks(subject: Installation) -> list[_Check]:
+    reach = f"curl -sS {subject.slack_url}api.test"
+    return [
+        _Check("Database", partial(_database, subject), "mab db upgrade"),
+        _Check("Model key", partial(_model, subject)),
+        _Check("Slack bot token", partial(_bot_token, subject), reach),
+        _Check("Slack app token", partial(_app_token, subject), reach),
+    ]
+
+
+async def _bounded(check: _Check, subject: Installation) -> Finding:
+    try:
+        seen = await asyncio.wait_for(check.look(), subject.seconds)
+    except TimeoutError:
+        seen = bad(f"no answer within {subject.seconds:g} s", check.remedy)
+    except Exception as error:  # noqa: BLE001 - a check that breaks is a finding like others
+        seen = bad(f"{type(error).__name__}: {error}", check.remedy)
+    hide = partial(_hidden, secrets=subject.secrets)
+    return Finding(seen.ok, check.what, _one_line(hide(seen.detail)), hide(seen.remedy))
+
+
+def _hidden(text: str, secrets: Secrets) -> str:
+    """Without secrets, and without credentials in URLs that git, say, took from its own files."""
+    return re.sub(r"://[^/@\s]+@", "://[secret]@", redact(text, secrets))
+
+
+def _one_line(text: str) -> str:
+    printable = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(printable.split())[:_MAX_DETAIL]
+
+
+async def _no_repo() -> Verdict:
+    return bad("none", _REPOS)
+
+
+async def _database(subject: Installation) -> Verdict:
+    return good(await subject.database())
+
+
+async def _model(subject: Installation) -> Verdict:
+    values = {**subject.environ, **subject.secrets.values}
+    given = [name for name in _MODEL if values.get(name)]
+    if given:
+        return good(f"{given[0]} is set")
+    return note("none; only the demo works without", "export ANTHROPIC_API_KEY=sk-ant-…")
+
+
+async def _bot_token(subject: Installation) -> Verdict:
+    """Whether Slack knows the token, and has granted it what the manifest asks for."""
+    token = subject.secrets.values.get("SLACK_BOT_TOKEN")
+    remedy = "export SLACK_BOT_TOKEN=xoxb-…"
+    if not token:
+        return note("not set; only the demo works without", remedy)
+    try:
+        answer = await AsyncWebClient(token, base_url=subject.slack_url).auth_test()
+    except SlackApiError as error:
+        return _refusal(error, remedy)
+    granted = set(re.split(r"[,\s]+", answer.headers.get("x-oauth-scopes", "")))
+    missing = await asyncio.to_thread(_wanted_scopes, subject.manifest) - granted
+    if missing:
+        again = "mab manifest   # update the app with it and install it again"
+        return bad(f"lacks the scopes {', '.join(sorted(missing))}", again)
+    return good(f"{answer.get('user')} in {answer.get('team')}, all scopes granted")
+
+
+def _wanted_scopes(manifest: Path) -> set[str]:
+    content = yaml.safe_load(manifest.read_text(encoding="utf-8"))
+    return set(content["oauth_config"]["scopes"]["bot"])
+
+
+async def _app_token(subject: Installation) -> Verdict:
+    token = subject.secrets.values.get("SLACK_APP_TOKEN")
+    remedy = "export SLACK_APP_TOKEN=xapp-…"
+    if not token:
+        return note("not set; only the demo works without", remedy)
+    try:
+        client = AsyncWebClient(base_url=subject.slack_url)
+        await client.apps_connections_open(app_token=token)
+    except SlackApiError as error:
+        return _refusal(error, remedy)
+    return good("opens Socket Mode connections")
+
+
+def _refusal(error: SlackApiError, remedy: str) -> Verdict:
+    code = error.response.get("error")
+    if code == "ratelimited":
+        return note("Slack wants to be asked again later", "mab doctor")
+    return bad(f"Slack refuses it: {code or error.response.status_code}", remedy)

@@ -1,0 +1,120 @@
+"""Slack's blocks, as far as our messages need them. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bot.messages.words import bounded, clean
+
+Block = dict[str, Any]
+
+SECTION = 3000
+PREFORMATTED = 3000
+TOTAL = 13_000  # text of a message; Slack refuses somewhat more than 13,200
+BUTTON = 75
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a message."""
+
+    name: str
+    title: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is posted: a text for notifications, the blocks that are seen, perhaps a file."""
+
+    text: str  # at most 120 characters, on one line, meaningful alone; escaped
+    blocks: list[Block]
+    file: Attachment | None = None
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """What is asked before a button counts."""
+
+    title: str
+    text: str
+    yes: str
+    no: str
+
+
+def plain(text: str, limit: int = SECTION, *, accessory: Block | None = None) -> Block:
+    """A section of plain text, the place for what others wrote."""
+    shown = bounded(clean(text).strip(), limit) or "…"
+    section: Block = {"type": "section", "text": {"type": "plain_text", "text": shown}}
+    return section if accessory is None else {**section, "accessory": accessory}
+
+
+def mrkdwn(text: str) -> Block:
+    """A section of our own words; what others wrote is escaped or in code."""
+    return {"type": "section", "text": _mrkdwn(text)}
+
+
+def context(*texts: str) -> Block:
+    """Small print of our own words, one element each."""
+    return {"type": "context", "elements": [_mrkdwn(text) for text in texts if text][:10]}
+
+
+def preformatted(text: str, limit: int = PREFORMATTED) -> Block:
+    """Text exactly as it is, in a fixed width; nothing in it can be markup."""
+    shown = bounded(clean(text).strip("\n"), limit) or " "
+    element = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown}]}
+    return {"type": "rich_text", "elements": [element]}
+
+
+def markdown(text: str) -> Block:
+    """Standard Markdown; only for what `answer` made harmless."""
+    return {"type": "markdown", "text": text}
+
+
+def actions(*buttons: Block) -> Block:
+    """A row of buttons."""
+    return {"type": "actions", "elements": list(buttons)}
+
+
+def button(label: str, action: str, value: str) -> Block:
+    """A button; `action` says what it does and `value` to which agent."""
+    return {
+        "type": "button",
+        "action_id": action,
+        "text": {"type": "plain_text", "text": bounded(label, BUTTON)},
+        "value": value,
+    }
+
+
+def dangerous(made: Block, confirm: Confirm) -> Block:
+    """A button that ends something, and asks first."""
+    asked = {
+        "title": {"type": "plain_text", "text": confirm.title},
+        "text": {"type": "plain_text", "text": confirm.text},
+        "confirm": {"type": "plain_text", "text": confirm.yes},
+        "deny": {"type": "plain_text", "text": confirm.no},
+        "style": "danger",
+    }
+    return {**made, "style": "danger", "confirm": asked}
+
+
+def units(text: str) -> int:
+    """The length as Slack may count it: UTF-16 units."""
+    return len(text.encode("utf-16-le", "replace")) // 2
+
+
+def weight(made: Any) -> int:
+    """How much text there is in blocks or a part of them."""
+    match made:
+        case {"text": str(text)}:
+            return units(text)
+        case dict():
+            return sum(weight(part) for part in made.values())
+        case list():
+            return sum(weight(part) for part in made)
+        case _:
+            return 0
+
+
+def _mrkdwn(text: str) -> Block:
+    # verbatim: Slack makes no links and mentions of its own out of what it finds
+    return {"type": "mrkdwn", "text": text, "verbatim": True}

@@ -1,0 +1,45 @@
+"""What an agent did, step by step, for `logs`. Pure."""
+
+from collections.abc import Sequence
+
+from bot.messages import blocks, words
+from bot.messages.blocks import Attachment, Message
+from engine.views import AgentView, LogEntry
+
+INLINE = 30  # entries
+WIDTH = 160  # characters of an entry that is shown; in the file it is whole
+
+
+def logs(agent: AgentView, entries: Sequence[LogEntry]) -> Message:
+    """What an agent did: the last steps, and a file with all of them when there are more."""
+    title = f"What agent {agent.id} did, {words.count(len(entries), 'event')}"
+    text = words.notification(title, agent.task)
+    if not entries:
+        return Message(text, [blocks.plain(f"Agent {agent.id} has done nothing yet.")])
+    shown = [words.bounded(_entry(entry), WIDTH) for entry in entries[-INLINE:]]
+    cut = len(entries) > INLINE or any(len(_entry(entry)) > WIDTH for entry in entries)
+    small = "Times are UTC." + (" The file has everything." if cut else "")
+    seen = [
+        blocks.mrkdwn(f"*{title}*"),
+        blocks.preformatted("\n".join(shown), INLINE * (WIDTH + 1)),
+    ]
+    return Message(text, [*seen, blocks.context(small)], _file(agent, entries) if cut else None)
+
+
+def _file(agent: AgentView, entries: Sequence[LogEntry]) -> Attachment:
+    whole = "\n".join(_entry(entry) for entry in entries) + "\n"
+    return Attachment(f"agent-{agent.id}-log.txt", f"What agent {agent.id} did", whole)
+
+
+def _entry(entry: LogEntry) -> str:
+    return f"{entry.at:%H:%M:%S}  {entry.attempt}  {_what(entry)}"
+
+
+def _what(entry: LogEntry) -> str:
+    if entry.step is None:
+        return words.flat(f"{entry.name} {entry.detail}")
+    failed = " (failed)" if entry.step.failed else ""
+    if not entry.step.tool:
+        return f"Says: {words.flat(entry.step.subject)}{failed}"
+    doing, subject = words.doing(entry.step)
+    return f"{doing} {subject}{failed}".rstrip()

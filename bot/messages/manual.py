@@ -1,0 +1,66 @@
+"""What `help` and `whoami` say. Pure."""
+
+from bot.access import Access, Action, Actor, Allowed, decide
+from bot.messages import blocks, words
+from bot.messages.blocks import Message
+
+USAGE = {
+    "spawn": "[--role R] [--repo NAME] [--base REF] [--model M] "
+    "[--timeout 30m] [--budget 2.50] TASK",
+    "status": "ID",
+    "logs": "ID",
+    "diff": "ID",
+    "cancel": "ID",
+    "retry": "ID",
+    "list": "",
+    "help": "[COMMAND]",
+    "whoami": "",
+}
+ABOUT = {
+    "spawn": "Starts an agent on its own branch. Options stand before the task; `--` ends them.",
+    "status": "Turns, tokens, cost and attempts of an agent.",
+    "logs": "What an agent did, step by step.",
+    "diff": "What an agent changed, as a file in its thread.",
+    "cancel": "Stops an agent; what it has done stays on its branch.",
+    "retry": "Lets an agent that failed or was stopped try again.",
+    "list": "The agents that there are.",
+    "help": "This, or more about one command.",
+    "whoami": "Your Slack id, and what you may do.",
+}
+THREADS = (
+    "In threads Slack has no slash commands: mention me instead, `@agent` and the same words. "
+    "`@agent` and a task starts an agent there."
+)
+RIGHTS = {Action.SPAWN: "start agents", Action.ADMIN: "administer"}
+
+
+def helped(topic: str = "") -> Message:
+    """How the bot is used; `topic` is a command or ""."""
+    if topic in USAGE:
+        return Message(
+            f"Help for {topic}", [blocks.mrkdwn(_command(topic)), blocks.context(THREADS)]
+        )
+    lines = "\n".join(_command(name) for name in USAGE)
+    title = "Coding agents, from Slack: type /agent spawn and a task"
+    return Message(
+        title, [blocks.mrkdwn(f"*{title}*"), blocks.mrkdwn(lines), blocks.context(THREADS)]
+    )
+
+
+def _command(name: str) -> str:
+    return f"{words.code(f'/agent {name} {USAGE[name]}', 200)}\n{ABOUT[name]}"
+
+
+def whoami(actor: Actor, access: Access) -> Message:
+    """The asker's id, and their rights."""
+    may = [
+        said
+        for action, said in RIGHTS.items()
+        if isinstance(decide(action, actor, access), Allowed)
+    ]
+    rights = f"You may {' and '.join(may)}." if may else "You may not start agents."
+    said = f"You are {words.flat(actor.id)}. {rights}"
+    yours = (
+        f"Your id is {words.code(actor.id, 40)}, for `spawn`, `approve` and `admin` in `[access]`."
+    )
+    return Message(words.notification(said), [blocks.mrkdwn(f"{yours} {rights}")])

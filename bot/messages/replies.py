@@ -1,0 +1,215 @@
+"""What the bot answers to commands, mostly so that only the asker sees it. Pure."""
+
+from collections.abc import Sequence
+
+from bot.access import EVERYONE, Action, Denied, Why
+from bot.grammar import Refusal
+from bot.messages import blocks, causes, words
+from bot.messages.blocks import Block, Message
+from bot.messages.card import outcome
+from engine.errors import MabError
+from engine.states import TERMINAL, Status
+from engine.views import AgentView, RunView
+
+QUOTE = 9000  # characters of what was typed, so that nobody types it twice
+LISTED = 40  # agents
+ATTEMPTS = 20
+NAMED = 10  # people who could
+AGAIN = "agent.again"
+
+MAY_NOT = {
+    Action.SPAWN: "start agents",
+    Action.READ: "look at this agent",
+    Action.CANCEL: "stop this agent",
+    Action.RETRY: "let this agent try again",
+    Action.ADMIN: "do this",
+}
+BECAUSE = {
+    Why.NOT_LISTED: "you are not among those who may",
+    Why.BOT: "a bot may only when its id is named",
+    Why.GUEST: "guests may only when their id is named",
+    Why.STRANGER: "people of other workspaces may only when their id is named",
+    Why.NOT_OWNER: "it is not yours",
+    Why.NOT_IN_CHANNEL: "you are not in the channel that it belongs to",
+}
+
+
+def queued(agent: AgentView) -> Message:
+    """The acknowledgement of a spawn: one line."""
+    return _line(f"Agent {agent.id} is queued")
+
+
+def already_started(agent: AgentView, value: str) -> Message:
+    """The same task of the same person is under way; `value` comes back with the button's click."""
+    said = f"Already started agent {agent.id} with this task. Start another?"
+    return Message(
+        said, [blocks.mrkdwn(said), blocks.actions(blocks.button("Start another", AGAIN, value))]
+    )
+
+
+def stopping(agent: AgentView) -> Message:
+    """A cancel was taken."""
+    return _line(f"Agent {agent.id} is being stopped")
+
+
+def retried(agent: AgentView) -> Message:
+    """A retry was taken."""
+    return _line(f"Agent {agent.id} is queued again")
+
+
+def has_ended(agent: AgentView) -> Message:
+    """A cancel came too late."""
+    return _line(f"Agent {agent.id} {outcome(agent)}; there is nothing to stop")
+
+
+def not_ended(agent: AgentView) -> Message:
+    """A retry came too early."""
+    return _line(
+        f"Agent {agent.id} has not failed; only what failed or was stopped can be tried again"
+    )
+
+
+def diff_follows(agent: AgentView) -> Message:
+    """The diff was asked for."""
+    return _line(f"The diff of agent {agent.id} follows in its thread")
+
+
+def refused(refusal: Refusal) -> Message:
+    """What was typed is no command: why, what to type, and all that was typed."""
+    seen = [blocks.mrkdwn(words.escaped(refusal.reason, 800))]
+    if refusal.suggestion:
+        instead = words.code(f"/agent {refusal.suggestion}", 300)
+        seen.append(blocks.mrkdwn(f"Type instead: {instead}"))
+    seen.extend(_quoted(refusal.input))
+    return Message(words.notification(refusal.reason.replace("`", "")), seen)
+
+
+def failed(error: MabError, typed: str) -> Message:
+    """The engine refused; its error is a sentence."""
+    sentence = words.flat(str(error)) or "Something went wrong"
+    return Message(words.notification(sentence), [blocks.plain(sentence), *_quoted(typed)])
+
+
+def not_found(agent_id: int) -> Message:
+    """There is no such agent."""
+    return _line(f"There is no agent {agent_id}. `list` shows those that there are")
+
+
+def which_agent(agents: Sequence[AgentView], verb: str) -> Message:
+    """The number was left out, and the thread has none or several agents."""
+    if not agents:
+        return _line(f"There is no agent in this thread. Type {verb} and the agent's number")
+    said = f"Which agent? Type {verb} and the number"
+    return Message(said, [blocks.mrkdwn(said), *_listing(agents)])
+
+
+def which_repo(repos: Sequence[str], typed: str, asked: str = "") -> Message:
+    """The repository is not known (`asked`), or is to be chosen; the task is kept."""
+    first = f"There is no repository {asked!r}. " if asked else "Which repository? "
+    known = ", ".join(repos) or "none; whoever runs this bot names them in mab.toml"
+    said = (
+        f"{words.bounded(words.flat(first), 100)} Type --repo NAME before the task. Known: {known}"
+    )
+    return Message(words.notification(said), [blocks.plain(said), *_quoted(typed)])
+
+
+def denied(refused_by: Denied, asker: str) -> Message:
+    """Somebody may not: why, who could, and the id that an admin would need."""
+    what = f"You may not {MAY_NOT[refused_by.action]}: {BECAUSE[refused_by.reason]}."
+    setting = "admin" if refused_by.action is Action.ADMIN else "spawn"
+    yours = f"Your id is {words.code(asker, 40)}; an admin can add it to `[access] {setting}`."
+    return Message(what, [blocks.mrkdwn(f"{what} {_who_could(refused_by.who_could)}\n{yours}")])
+
+
+def not_in_channel(bot: str, typed: str) -> Message:
+    """The bot cannot post where it was asked; `bot` is its name."""
+    invite = f"/invite @{words.bounded(words.flat(bot), 40)}"
+    said = f"I am not in this channel, so nothing was started. Type {invite} and ask again."
+    return Message(words.notification(said), [blocks.plain(said), *_quoted(typed)])
+
+
+def unavailable(typed: str) -> Message:
+    """What was asked could not be recorded, so it did not happen."""
+    said = "This could not be recorded, so nothing was started. Please try again in a minute."
+    return Message(said, [blocks.plain(said), *_quoted(typed)])
+
+
+def listing(agents: Sequence[AgentView]) -> Message:
+    """The agents that there are, in the order given."""
+    if not agents:
+        return _line("There are no agents yet. Type /agent spawn and a task")
+    live = sum(agent.status not in TERMINAL for agent in agents)
+    title = f"{words.count(len(agents), 'agent')}, {live} of them under way"
+    return Message(title, [blocks.mrkdwn(f"*{title}*"), *_listing(agents)])
+
+
+def status(agent: AgentView, runs: Sequence[RunView]) -> Message:
+    """How an agent fares, in figures."""
+    title = f"Agent {agent.id} {_stands(agent)}"
+    usage = agent.usage
+    figures = (
+        f"{words.count(usage.turns, 'turn')} · {usage.tokens_in:,} tokens in, "
+        f"{usage.tokens_out:,} out · {words.money(usage.cost)} · "
+        f"{words.count(len(runs), 'attempt')}"
+    )
+    seen = [blocks.plain(agent.task, 600), blocks.mrkdwn(f"*{title}*\n{figures}")]
+    if runs:
+        seen.append(blocks.preformatted("\n".join(_attempt(run) for run in runs[-ATTEMPTS:])))
+    return Message(words.notification(title, agent.task), seen)
+
+
+def _stands(agent: AgentView) -> str:
+    match agent.status:
+        case Status.ACTIVE:
+            return "is working"
+        case Status.WAITING:
+            return "waits for people"
+        case Status.BLOCKED | Status.PENDING:
+            return "is queued"
+        case _:
+            return outcome(agent)
+
+
+def _attempt(run: RunView) -> str:
+    how = words.flat(run.outcome).replace("_", " ") or "running"
+    spent = f"{words.duration(run.duration_ms)}, {words.money(run.usage.cost)}"
+    return f"attempt {run.attempt}: {how}, {spent}, {words.count(run.usage.turns, 'turn')}"
+
+
+def _listing(agents: Sequence[AgentView]) -> list[Block]:
+    more = len(agents) - LISTED
+    lines = [_item(agent) for agent in agents[:LISTED]]
+    return [
+        blocks.preformatted("\n".join([*lines, f"and {more:,} more"] if more > 0 else lines), QUOTE)
+    ]
+
+
+def _item(agent: AgentView) -> str:
+    failed = agent.status is Status.FAILED
+    state = f"failed: {causes.advice(agent.cause).short}" if failed else str(agent.status)
+    return f"{agent.id:>5}  {state:<10} {words.bounded(words.flat(agent.task), 100)}"
+
+
+def _who_could(entries: Sequence[str]) -> str:
+    if not entries:
+        return "Nobody may at present: `[access] admin` is empty."
+    if EVERYONE in entries:
+        return "Every member of this workspace may."
+    more = f" and {len(entries) - NAMED} more" if len(entries) > NAMED else ""
+    return f"Who could: {', '.join(_entry(entry) for entry in entries[:NAMED])}{more}."
+
+
+def _entry(entry: str) -> str:
+    if entry.startswith("S"):
+        return f"<!subteam^{words.escaped(entry, 40)}>"
+    return f"<@{words.escaped(entry, 40)}>"
+
+
+def _quoted(typed: str) -> list[Block]:
+    if not typed.strip():
+        return []
+    return [blocks.context("You typed:"), blocks.preformatted(typed, QUOTE)]
+
+
+def _line(said: str) -> Message:
+    return Message(words.notification(said), [blocks.plain(said)])

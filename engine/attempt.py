@@ -1,0 +1,218 @@
+"""One attempt of an agent in this process, from its worktree to its commit."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from engine import processes, sandbox
+from engine.errors import LostLease, MabError
+from engine.executor import AgentResult, Confinement, Executor, Job, Step, Usage
+from engine.leases import Claim
+from engine.processes import ProcessTree
+from engine.repos import RepositoryError
+from engine.runs import Ending, Runs
+from engine.settings import Settings
+from engine.states import Cause
+from engine.store import is_passing
+from engine.verdicts import Halt
+from engine.views import AgentView, Check, Note
+from engine.workshop import Bench, Workshop
+from engine.worktrees import DiskFull, WorktreeError
+
+COMMAND_SECONDS = 600.0  # for a repository's setup, and for its check
+RETURN_SECONDS = 8.0  # for an executor to return once its processes are gone
+INTERRUPTED = (
+    "An earlier attempt at this task was interrupted. What it had changed is in the working "
+    "directory, already committed. Look at it first, then go on from there."
+)
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What attempts are carried out with."""
+
+    runs: Runs
+    workshop: Workshop
+    executor: Executor
+    settings: Settings
+    host: str
+    environment: Mapping[str, str]  # of every process of an agent
+    model_environment: Mapping[str, str]  # beside it, for the executor alone
+    hidden: tuple[Path, ...]  # what agents must not read
+
+    @property
+    def confinement(self) -> Confinement:
+        """What agents' processes may reach."""
+        policy = self.settings.agent
+        return Confinement(policy.sandbox, policy.network, self.hidden)
+
+
+@dataclass
+class Attempt:
+    """A claimed run that this process carries out."""
+
+    tools: Tools
+    claim: Claim
+    halted: Halt | None = None
+    usage: Usage = Usage()
+    said: str = ""
+    check: Check | None = None
+    notes: list[Note] = field(default_factory=list)
+    pid: int = 0
+    pid_started: float = 0.0
+    _bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def tree(self) -> ProcessTree:
+        """Every process that belongs to this attempt."""
+        return ProcessTree(self.pid, self.pid_started, self.claim.marker, self.tools.host)
+
+    def halt(self, reason: Halt) -> None:
+        """End the attempt; what was done so far is kept.
+
+        The first reason counts, except that a lost lease silences everything.
+        """
+        if self.halted is None or reason is Halt.LOST:
+            self.halted = reason
+        self._bell.set()
+
+    async def carry_out(self) -> Ending | None:
+        """Do the work; None when the lease was lost and nothing may be said any more."""
+        began = monotonic()
+        view, policy = await self.tools.runs.brief(self.claim)
+        try:
+            bench = await self.tools.workshop.open(view)
+        except MabError as error:
+            return Ending(self.halted, AgentResult(False, error=str(error), cause=_cause(error)))
+        await self.tools.runs.opened(self.claim, str(bench.tree.path), bench.tree.branch)
+        result = await self._until_halted(self._work(view, policy, bench), policy)
+        if self.halted is Halt.LOST:
+            return None
+        work = await self.tools.workshop.keep(bench, view, self.check)
+        if self.halted is Halt.HANDOVER:
+            await self.tools.workshop.discard(bench.tree.path)
+        result = replace(result, duration_ms=int((monotonic() - began) * 1000))
+        return Ending(self.halted, result, replace(work, notes=(*self.notes, *work.notes)))
+
+    async def _until_halted(
+        self, work: Coroutine[Any, Any, AgentResult], policy: Mapping[str, Any]
+    ) -> AgentResult:
+        """Run the work until it is done, somebody halts it, or its time is over."""
+        working = asyncio.create_task(work)
+        bell = asyncio.create_task(self._bell.wait())
+        try:
+            await asyncio.wait(
+                {working, bell},
+                timeout=float(policy["timeout_seconds"]),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if working.done():
+                return self._outcome(working)
+            self.halt(Halt.TIMEOUT)
+            return AgentResult(False, output=self.said, usage=self.usage)
+        finally:
+            bell.cancel()
+            working.cancel()
+            await processes.end(self.tree)
+            await asyncio.wait({working}, timeout=RETURN_SECONDS)
+
+    def _outcome(self, working: asyncio.Task[AgentResult]) -> AgentResult:
+        """The result, or what went wrong on the way to it: the work is kept either way."""
+        error = working.exception()
+        if error is None:
+            return working.result()
+        if not isinstance(error, MabError):
+            log.error("attempt failed unexpectedly", exc_info=error)
+        detail = str(error) or repr(error)
+        return AgentResult(
+            False, output=self.said, error=detail, cause=_cause(error), usage=self.usage
+        )
+
+    async def _work(
+        self, view: AgentView, policy: Mapping[str, Any], bench: Bench
+    ) -> AgentResult:
+        repo = self.tools.settings.repos[view.repo]
+        if repo.setup:
+            verdict = await self._command(repo.setup, bench)
+            if not verdict.passed:
+                return AgentResult(False, error=verdict.tail, cause=Cause.SETUP)
+        result = await self.tools.executor.run(self._job(view, policy, bench), self)
+        if result.success and repo.check:
+            self.check = await self._command(repo.check, bench)
+        return result
+
+    def _job(self, view: AgentView, policy: Mapping[str, Any], bench: Bench) -> Job:
+        tools = self.tools
+        return Job(
+            agent_id=view.id,
+            attempt=self.claim.attempt,
+            task=view.task,
+            workspace=bench.tree.path,
+            model=str(policy["model"]),
+            max_turns=int(policy["max_turns"]),
+            budget=Decimal(policy["budget_usd"]),
+            confinement=tools.confinement,
+            environment={**self._environment(), **tools.model_environment},
+            instructions=bench.instructions,
+            context=INTERRUPTED if bench.tree.head != bench.base.commit else "",
+            trusted=tools.settings.repos[view.repo].trusted,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return {**self.tools.environment, processes.MARKER: self.claim.marker}
+
+    async def _command(self, command: str, bench: Bench) -> Check:
+        ran = await sandbox.run_command(
+            command,
+            bench.tree.path,
+            self.tools.confinement,
+            self._environment(),
+            COMMAND_SECONDS,
+        )
+        return Check(command, ran.exit_code, ran.tail)
+
+    async def started(self, pid: int) -> None:
+        """The agent's root process runs (engine.executor.Watch)."""
+        self.pid, self.pid_started = pid, await asyncio.to_thread(processes.started_at, pid)
+        await self._tell(self.tools.runs.started(self.claim, pid, self.pid_started))
+
+    async def step(self, step: Step, usage: Usage) -> None:
+        """The agent took a step (engine.executor.Watch)."""
+        self.usage = usage
+        if not step.tool:
+            self.said = step.subject
+        await self._tell(self.tools.runs.step(self.claim, step, usage))
+
+    async def _tell(self, telling: Coroutine[Any, Any, None]) -> None:
+        """Write progress; an unreachable database does not disturb the agent."""
+        try:
+            await telling
+        except LostLease:
+            self.halt(Halt.LOST)
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            log.warning("step not recorded", agent=self.claim.agent_id, error=str(error))
+
+
+def _cause(error: BaseException) -> Cause:
+    match error:
+        case RepositoryError():
+            return Cause.REPOSITORY
+        case DiskFull():
+            return Cause.DISK
+        case WorktreeError():
+            return Cause.WORKTREE
+        case sandbox.SandboxMissing():
+            return Cause.SANDBOX
+        case _:
+            return Cause.INTERNAL
+
+

@@ -1,0 +1,256 @@
+"""One worktree: made, moved on, taken away. The caller sees to it that nobody else does so."""
+
+import asyncio
+import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine import places
+from engine.errors import MabError
+from engine.git import Git, GitError
+from engine.repos import OpenRepo
+from engine.views import Note, NoteKind
+
+MAX_SLUG = 40  # characters
+MAX_NAMES = 100  # branches agent/12-x, agent/12-x-2, … that are tried
+POINTER = b"version https://git-lfs"
+
+
+class WorktreeError(MabError):
+    """The agent's worktree cannot be used."""
+
+
+class DiskFull(WorktreeError):
+    """The disk is full."""
+
+
+@dataclass(frozen=True)
+class Worktree:
+    """The directory of an agent and what belongs to it in its repository."""
+
+    path: Path
+    branch: str
+    git_dir: Path  # of this worktree: <common_dir>/worktrees/<name>
+    base_commit: str
+    head: str  # the branch's commit when it was opened
+    agent: int
+    repo: str
+    common_dir: Path
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def git(self) -> Git:
+        """Git on the repository; it knows nothing of the worktree."""
+        return Git(self.common_dir)
+
+    @property
+    def ref(self) -> str:
+        """The branch's full name."""
+        return f"refs/heads/{self.branch}"
+
+    def record(self) -> dict[str, str]:
+        """What is kept of it beside the directory."""
+        names = ("branch", "git_dir", "base_commit", "head", "agent", "repo", "common_dir")
+        return {name: str(getattr(self, name)) for name in names}
+
+    @classmethod
+    def from_record(cls, path: Path, record: dict[str, str]) -> "Worktree":
+        """The worktree that was kept; raises WorktreeError when something is missing."""
+        try:
+            return cls(
+                path=path,
+                branch=record["branch"],
+                git_dir=Path(record["git_dir"]),
+                base_commit=record["base_commit"],
+                head=record["head"],
+                agent=int(record["agent"]),
+                repo=record["repo"],
+                common_dir=Path(record["common_dir"]),
+            )
+        except (KeyError, ValueError):
+            raise WorktreeError(f"the record of {path.name} is damaged") from None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A worktree that is to be made."""
+
+    agent: int
+    path: Path
+    name: str  # of a new branch; a number is appended when it is taken
+    base_commit: str
+    branch: str = ""  # an earlier attempt's, to be gone on with
+
+
+def slug(task: str) -> str:
+    """A few words of the task for a branch name: ASCII, at most 40 characters."""
+    plain = unicodedata.normalize("NFKD", task[:500]).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    if len(words) > MAX_SLUG:
+        cut = words[: MAX_SLUG + 1].rpartition("-")[0]
+        words = (cut or words)[:MAX_SLUG]
+    return words.strip("-") or "task"
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """What git and the system say, as a WorktreeError or DiskFull."""
+    try:
+        yield
+    except GitError as error:
+        kind = DiskFull if error.disk_full else WorktreeError
+        raise kind(f"{what}: {error.detail}{_remedy(kind)}") from error
+    except OSError as error:
+        kind = DiskFull if GitError(str(error)).disk_full else WorktreeError
+        raise kind(f"{what}: {error.strerror or error}{_remedy(kind)}") from error
+
+
+async def create(repo: OpenRepo, wanted: Wanted) -> Worktree:
+    """Make branch and directory; what was made goes again when something fails.
+
+    Raises GitError, OSError, WorktreeError.
+    """
+    branch, head, ours = await _branch(repo.git, wanted)
+    git_dir = repo.git_dir / "worktrees" / wanted.path.name
+    worktree = Worktree(
+        wanted.path,
+        branch,
+        git_dir,
+        wanted.base_commit,
+        head,
+        wanted.agent,
+        repo.name,
+        repo.git_dir,
+    )
+    try:
+        await asyncio.to_thread(places.write_record, wanted.path, worktree.record())
+        await _add(worktree)
+        return replace(worktree, notes=await _notes(worktree))
+    except BaseException:
+        await asyncio.shield(_undo(worktree, ours=ours))
+        raise
+
+
+async def heads(worktree: Worktree) -> tuple[str, str]:
+    """The commit where the agent's own commands left HEAD, and the one to go on from.
+
+    They differ when the agent rewrote history that was there before it: its commits are then
+    rescued, and what its files hold is committed on top of what was there.
+    """
+    git = worktree.git
+    last = await asyncio.to_thread(places.last_head, worktree.git_dir)
+    own = (
+        await git.commit_of(last) if re.fullmatch("[0-9a-f]{40,64}", last) else ""
+    ) or worktree.head
+    return own, own if await git.contains(own, worktree.head) else worktree.head
+
+
+async def advance(worktree: Worktree, commit: str, own: str, parent: str) -> str:
+    """Move the branch to the commit; returns the ref that rescued what cannot go there, or ""."""
+    git = worktree.git
+    rewritten = "" if await git.contains(parent, own) else await _rescue(worktree, own)
+    tip = await git.commit_of(worktree.ref)
+    if tip and await git.contains(tip, commit):
+        return rewritten
+    if tip in {"", worktree.head, own} and await _move(worktree, commit, tip):
+        return rewritten
+    return await _rescue(worktree, commit)
+
+
+async def discard(worktree: Worktree) -> None:
+    """Remove directory, git's entry and, when it holds nothing, the branch. Raises OSError."""
+    await asyncio.to_thread(places.erase, worktree.path)
+    await asyncio.to_thread(places.forget, worktree.path, worktree.git_dir)
+    if worktree.branch.startswith("agent/"):
+        await worktree.git.run("update-ref", "-d", worktree.ref, worktree.base_commit)
+
+
+def _remedy(kind: type[WorktreeError]) -> str:
+    return "; make room on the worker's disk, then retry" if kind is DiskFull else ""
+
+
+async def _branch(git: Git, wanted: Wanted) -> tuple[str, str, bool]:
+    """Name and tip of the branch, and whether it was made here."""
+    if wanted.branch:
+        ref = f"refs/heads/{wanted.branch}"
+        if tip := await git.commit_of(ref):
+            return wanted.branch, tip, False
+        await git.out("update-ref", ref, wanted.base_commit, "")
+        return wanted.branch, wanted.base_commit, True
+    for number in range(1, MAX_NAMES):
+        name = wanted.name if number == 1 else f"{wanted.name}-{number}"
+        if await git.swap(f"refs/heads/{name}", wanted.base_commit, ""):
+            return name, wanted.base_commit, True
+        if not await git.commit_of(f"refs/heads/{name}"):
+            break
+    raise WorktreeError(
+        f"the branch {wanted.name} cannot be made; a branch that is called “agent” or "
+        f"“agent/{wanted.agent}…” may stand in its way: rename that one"
+    )
+
+
+async def _add(worktree: Worktree) -> None:
+    # A log of HEAD tells the agent's own commits from those of others, so it is always kept.
+    logged = ("-c", "core.logAllRefUpdates=true")
+    how = ("worktree", "add", "--quiet", "--force", "--no-track", "--no-guess-remote")
+    await worktree.git.out(*logged, *how, str(worktree.path), worktree.branch)
+    pointed = await asyncio.to_thread((worktree.git_dir / "gitdir").read_text)
+    if pointed.strip() != str(worktree.path / ".git"):
+        raise WorktreeError(f"git put the worktree {worktree.path.name} where it was not expected")
+
+
+async def _notes(worktree: Worktree) -> tuple[Note, ...]:
+    git = Git(worktree.git_dir, worktree.path)
+    staged = await git.paths("ls-files", "-z", "--stage")
+    links = [entry.partition("\t")[2] for entry in staged if entry.startswith("160000")]
+    tracked = await git.paths("ls-files", "-z", "--", ":(attr:filter=lfs)")
+    pointers = await asyncio.to_thread(_pointers, worktree.path, tracked)
+    found = ((NoteKind.SUBMODULES, links), (NoteKind.LFS_POINTERS, pointers))
+    return tuple(Note(kind, _names(names)) for kind, names in found if names)
+
+
+def _pointers(top: Path, tracked: list[str]) -> list[str]:
+    found = []
+    for name in tracked:
+        path = top / name
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                found += [name] if file.read(len(POINTER)) == POINTER else []
+    return found
+
+
+def _names(names: list[str]) -> str:
+    shown = ", ".join(names[:5]).encode("utf-8", "replace").decode()
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+async def _move(worktree: Worktree, commit: str, tip: str) -> bool:
+    """Swap the branch, from inside the worktree if git still knows it, so that its log follows."""
+    with suppress(GitError):
+        inside = Git(worktree.git_dir)
+        if (await inside.run("symbolic-ref", "HEAD", worktree.ref)).code == 0:
+            return await inside.swap(worktree.ref, commit, tip)
+    return await worktree.git.swap(worktree.ref, commit, tip)
+
+
+async def _rescue(worktree: Worktree, commit: str) -> str:
+    """Keep a commit under the first free name; the same commit is kept once."""
+    for number in range(1, MAX_NAMES):
+        ref = f"refs/mab/rescue/agent-{worktree.agent}-{number}"
+        if await worktree.git.swap(ref, commit, "") or (
+            await worktree.git.commit_of(ref) == commit
+        ):
+            return ref
+    raise WorktreeError(f"agent {worktree.agent} has too many rescued commits")
+
+
+async def _undo(worktree: Worktree, *, ours: bool) -> None:
+    """Take back a worktree that did not come about; the first error is the one that counts."""
+    with suppress(OSError):
+        await asyncio.to_thread(places.erase, worktree.path)
+        await asyncio.to_thread(places.forget, worktree.path, worktree.git_dir)
+    if ours:
+        await worktree.git.run("update-ref", "-d", worktree.ref, worktree.head)

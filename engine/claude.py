@@ -1,0 +1,54 @@
+"""The executor that works: a job carried out by the Claude CLI."""
+
+import asyncio
+import shutil
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine import claude_options, claude_program
+from engine.claude_session import Session
+from engine.executor import AgentResult, Job, Watch
+from engine.states import Cause
+
+
+def sandbox_tools() -> tuple[str, ...]:
+    """The programs that the CLI's sandbox needs and this host lacks."""
+    if sys.platform == "darwin":
+        return ()
+    return tuple(name for name in ("bwrap", "socat") if shutil.which(name) is None)
+
+
+@dataclass(frozen=True)
+class ClaudeExecutor:
+    """Runs jobs with the CLI that the SDK brings along, or with the one given.
+
+    The environment of the CLI and its shells is the job's and nothing else. What is left of
+    its process tree when it ends, however it ends, is killed.
+    """
+
+    cli_path: Path | None = None
+
+    async def run(self, job: Job, watch: Watch) -> AgentResult:
+        """Run the job to its end; see `engine.executor.Executor`."""
+        started = time.monotonic()
+        result = await self._run(job, watch)
+        return replace(result, duration_ms=round((time.monotonic() - started) * 1000))
+
+    async def _run(self, job: Job, watch: Watch) -> AgentResult:
+        missing = await asyncio.to_thread(sandbox_tools)
+        using = claude_options.shell(job.confinement.sandbox, missing)
+        if using is None:
+            return _refused(Cause.SANDBOX, f"not installed here: {', '.join(missing)}")
+        if not await asyncio.to_thread(job.workspace.is_dir):
+            return _refused(Cause.WORKTREE, f"{job.workspace} does not exist")
+        cli = await asyncio.to_thread(claude_program.find, self.cli_path)
+        if cli is None:
+            return _refused(Cause.CLI_MISSING, f"no such program: {self.cli_path or 'claude'}")
+        program = await asyncio.to_thread(claude_program.launcher, job.environment, cli)
+        return await Session(job, watch, using, program).run()
+
+
+def _refused(cause: Cause, why: str) -> AgentResult:
+    return AgentResult(success=False, error=why, cause=cause)

@@ -1,0 +1,196 @@
+"""What the Claude CLI is told before it starts: prompt, tools, permissions, sandbox. Pure."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, assert_never
+from urllib.parse import urlsplit
+
+from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
+from claude_agent_sdk.types import HookContext, HookInput, HookJSONOutput, SandboxSettings
+
+from engine import claude_launch
+from engine.executor import Confinement, Job, Sandbox
+
+
+class Shell(StrEnum):
+    """How the agent may use Bash."""
+
+    CONFINED = "confined"
+    FREE = "free"
+    OFF = "off"
+
+
+# No Agent: a subagent may be given a worktree of its own, where its work would be lost.
+_TOOLS = ("Read", "Glob", "Grep", "Edit", "Write", "NotebookEdit")
+# What the CLI gets whatever the job says: the SDK sets these, and none is the worker's.
+_SDK_VARIABLES = (
+    "CLAUDE_AGENT_SDK_VERSION",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_SDK_READS_SESSION_STATE",
+    "PWD",
+)
+_CLI_VARIABLES = {
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",  # nothing goes on after the last word
+    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # agents share nothing but their repository
+    "CLAUDE_CODE_MAX_RETRIES": "2",  # some seconds; the worker's policy takes the long view
+}
+_RULES = """\
+You work in a git worktree of your own and nobody is at the keyboard: nobody can answer a \
+question or grant a permission. Decide for yourself, and say in your last message what you decided.
+Do not commit, stash, switch branches or change git's configuration: once you have finished, all \
+that you changed in the working directory is committed for you.
+Your last message is what people will read. Say in it what you did, how you checked it, and what \
+you could not do."""
+
+
+def shell(sandbox: Sandbox, missing: tuple[str, ...]) -> Shell | None:
+    """How Bash may be used where the sandbox lacks these programs; None: not to be started."""
+    match sandbox:
+        case Sandbox.OFF:
+            return Shell.FREE
+        case Sandbox.AUTO:
+            return Shell.OFF if missing else Shell.CONFINED
+        case Sandbox.REQUIRED:
+            return None if missing else Shell.CONFINED
+        case _:
+            assert_never(sandbox)
+
+
+def prompt(job: Job) -> str:
+    """The task, and after it what belongs to this agent alone."""
+    context = f"\n\n<context>\n{job.context}\n</context>" if job.context else ""
+    return job.task + context
+
+
+def appended(instructions: str) -> str:
+    """What follows the CLI's own system prompt.
+
+    It is the same for all agents of a repository, so that the provider's prompt cache serves
+    them all.
+    """
+    if not instructions:
+        return _RULES
+    return f"{_RULES}\n\nThe instructions of this repository:\n\n{instructions}"
+
+
+def options(
+    job: Job, using: Shell, program: Path, heard: Callable[[str], None]
+) -> ClaudeAgentOptions:
+    """Everything the CLI is started with; `program` starts it, `heard` gets its standard error."""
+    network = job.confinement.network
+    return ClaudeAgentOptions(
+        cli_path=program,
+        cwd=job.workspace,
+        env=variables(job),
+        tools=tools(using, network),
+        system_prompt={
+            "type": "preset", "preset": "claude_code", "append": appended(job.instructions),
+        },
+        verbatim_prompts=True,  # `@/etc/passwd` in a task is text, not a file to attach
+        permission_mode="acceptEdits",
+        max_turns=job.max_turns,
+        max_budget_usd=float(job.budget),
+        model=job.model or None,
+        setting_sources=["project"] if job.trusted else [],
+        strict_mcp_config=not job.trusted,
+        add_dirs=list(job.confinement.writable),
+        settings=json.dumps(settings(job, using)),
+        sandbox=confined(job) if using is Shell.CONFINED else None,
+        hooks={"PreToolUse": [HookMatcher("WebFetch", [_doorkeeper(network)])]},
+        stderr=heard,
+    )  # fmt: skip
+
+
+def variables(job: Job) -> dict[str, str]:
+    """The environment, with what tells the launcher that nothing else may remain."""
+    chosen = {**_CLI_VARIABLES, **job.environment}
+    return {**chosen, claude_launch.KEEP: ",".join([*chosen, *_SDK_VARIABLES])}
+
+
+def tools(using: Shell, network: tuple[str, ...]) -> list[str]:
+    """The tools that exist for the agent at all."""
+    bash = () if using is Shell.OFF else ("Bash",)
+    return [*_TOOLS, *bash, *(("WebFetch",) if network else ())]
+
+
+def settings(job: Job, using: Shell) -> dict[str, Any]:
+    """Permission rules: a hidden path is denied to every tool, whoever allows it."""
+    # Inside the sandbox every command is as harmless as another: none needs a permission.
+    bash = [] if using is Shell.OFF else ["Bash"]
+    web = [f"WebFetch(domain:{domain})" for domain in job.confinement.network]
+    return {
+        "permissions": {"allow": [*bash, *web], "deny": list(_denials(job))},
+        "attribution": {"commit": "", "pr": ""},
+    }
+
+
+def _denials(job: Job) -> Iterator[str]:
+    for path in job.confinement.hidden:
+        # Above the workspace a denial would shut the agent out of its own files; there it is
+        # enough that reading outside the workspace is never allowed.
+        if not job.workspace.is_relative_to(path):
+            for tool in ("Read", "Edit"):
+                yield f"{tool}(/{_literal(path)})"
+                yield f"{tool}(/{_literal(path)}/**)"
+
+
+def _literal(path: Path) -> str:
+    """A path as a pattern of the permission rules that matches only itself."""
+    return re.sub(r"([\\()\[\]{}*?!])", r"\\\1", str(path))
+
+
+def confined(job: Job) -> SandboxSettings:
+    """The sandbox of Bash: writes in the workspace only, no network but the listed domains."""
+    wall: Confinement = job.confinement
+    sandbox: dict[str, Any] = {
+        "enabled": True,
+        "failIfUnavailable": True,
+        "autoAllowBashIfSandboxed": True,
+        "allowUnsandboxedCommands": False,
+        "filesystem": {
+            "denyRead": _texts(wall.hidden),
+            "allowRead": _texts([job.workspace, *wall.writable]),
+            "allowWrite": _texts(wall.writable),
+        },
+        "network": {"allowedDomains": list(wall.network)},
+    }
+    return sandbox  # type: ignore[return-value] # the SDK's type lacks what the CLI knows
+
+
+def _texts(paths: Iterable[Path]) -> list[str]:
+    return [str(path) for path in paths]
+
+
+Hook = Callable[[HookInput, str | None, HookContext], Awaitable[HookJSONOutput]]
+
+
+def _doorkeeper(network: tuple[str, ...]) -> Hook:
+    """Refuses what the CLI would fetch by itself: it brings a list of domains of its own."""
+
+    async def keep(call: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
+        arguments: Mapping[str, Any] = call.get("tool_input", {})  # type: ignore[assignment]
+        if reachable(str(arguments.get("url", "")), network):
+            return {}
+        return {
+            "hookSpecificOutput": {
+                "hookEventName": "PreToolUse",
+                "permissionDecision": "deny",
+                "permissionDecisionReason": "this domain is not among those that may be reached",
+            }
+        }
+
+    return keep
+
+
+def reachable(url: str, network: tuple[str, ...]) -> bool:
+    """Whether a URL's host is among the domains; `*.` covers subdomains only."""
+    host = urlsplit(url).hostname or ""
+    return any(
+        host.endswith(domain[1:]) if domain.startswith("*.") else host == domain
+        for domain in network
+    )

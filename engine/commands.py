@@ -1,0 +1,122 @@
+"""The inbox: what came in, recorded before it is acknowledged, and what its author is told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from engine.clock import now
+from engine.errors import StaleMove
+from engine.models import Command
+from engine.store import Database
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """Something that arrived from people, not yet interpreted.
+
+    `key` identifies it for ever: the same key is recorded once, however often it arrives.
+    """
+
+    key: str
+    kind: str
+    payload: Mapping[str, Any]
+    author: str
+
+
+@dataclass(frozen=True)
+class Recorded(Incoming):
+    """An incoming command as the inbox holds it."""
+
+    at: datetime
+    tries: int
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the author of a command alone is told."""
+
+    key: str
+    payload: Mapping[str, Any]  # of the command: says where the author can be reached
+    author: str
+    reply: Mapping[str, Any]
+    tries: int
+
+
+def insert_new(session: AsyncSession, model: type[Any]) -> Any:
+    """An INSERT … ON CONFLICT DO NOTHING in the database's own words."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    return dialect.insert(model).on_conflict_do_nothing()
+
+
+async def record(db: Database, incoming: Incoming) -> bool:
+    """Record it durably; False when this key is known already."""
+    async with db.writing() as session:
+        row = {**vars(incoming), "payload": dict(incoming.payload)}
+        result = await session.execute(insert_new(session, Command).values(**row))
+        return isinstance(result, CursorResult) and result.rowcount == 1
+
+
+async def unsettled(db: Database, limit: int) -> list[Recorded]:
+    """The oldest commands that nobody has interpreted yet."""
+    query = select(Command).where(Command.done_at.is_(None)).order_by(Command.id).limit(limit)
+    async with db.reading() as session:
+        return [
+            Recorded(c.key, c.kind, c.payload, c.author, c.at, c.tries)
+            for c in await session.scalars(query)
+        ]
+
+
+async def settle(session: AsyncSession, key: str) -> None:
+    """Close a command in the transaction of its effect.
+
+    Raises StaleMove when it was closed before: the effect must not happen twice.
+    """
+    closing = update(Command).where(Command.key == key, Command.done_at.is_(None))
+    closed = await session.execute(closing.values(done_at=now()).returning(Command.id))
+    if closed.one_or_none() is None:
+        raise StaleMove(f"the command {key} has been carried out already")
+
+
+async def answer(session: AsyncSession, key: str, outcome: str, reply: Json | None) -> None:
+    """Note what became of a command, and what its author alone is to be told."""
+    values: Json = {"outcome": outcome}
+    if reply is not None:
+        values |= {"reply": reply, "reply_at": now()}
+    await session.execute(update(Command).where(Command.key == key).values(values))
+
+
+async def stumble(db: Database, key: str) -> int:
+    """Count a failed interpretation; gives the number of failures so far."""
+    counting = update(Command).where(Command.key == key).values(tries=Command.tries + 1)
+    async with db.writing() as session:
+        return int((await session.execute(counting.returning(Command.tries))).scalar_one())
+
+
+async def replies_due(db: Database, limit: int) -> list[Reply]:
+    """Replies that are to be told now, oldest first."""
+    query = select(Command).where(Command.reply_at <= now()).order_by(Command.reply_at, Command.id)
+    async with db.reading() as session:
+        return [
+            Reply(c.key, c.payload, c.author, c.reply or {}, c.reply_tries)
+            for c in await session.scalars(query.limit(limit))
+        ]
+
+
+async def replied(db: Database, key: str) -> None:
+    """The reply has been told, or never can be."""
+    async with db.writing() as session:
+        await session.execute(update(Command).where(Command.key == key).values(reply_at=None))
+
+
+async def postpone_reply(db: Database, key: str, seconds: float) -> None:
+    """The reply could not be told; try again after `seconds`."""
+    values = {"reply_at": now(seconds), "reply_tries": Command.reply_tries + 1}
+    async with db.writing() as session:
+        await session.execute(update(Command).where(Command.key == key).values(values))

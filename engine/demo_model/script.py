@@ -1,0 +1,36 @@
+"""A model that plays given scenes: for tests, and for trying the product out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from engine.demo_model.conversation import Conversation
+from engine.demo_model.turns import Turn, say
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The turns for every task that contains `match`; after the last the model says so."""
+
+    match: str
+    turns: Sequence[Turn | Callable[[Conversation], Turn]]
+
+
+@dataclass(frozen=True)
+class Script:
+    """Scenes, the first that matches wins."""
+
+    scenes: tuple[Scene, ...]
+
+    def __call__(self, conversation: Conversation) -> Turn:
+        """The next turn of the scene that the task asks for."""
+        for scene in self.scenes:
+            if scene.match in conversation.task:
+                return _turn(scene, conversation)
+        return say("This script has no scene for the task.")
+
+
+def _turn(scene: Scene, conversation: Conversation) -> Turn:
+    if conversation.turn >= len(scene.turns):
+        return say("This scene is over.")
+    turn = scene.turns[conversation.turn]
+    return turn if isinstance(turn, Turn) else turn(conversation)

@@ -1,0 +1,275 @@
+"""The ledger's tables. What they mean stands in the README's design notes."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from engine.clock import UtcDateTime, now
+from engine.states import Cause, Kind, Status
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers only INTEGER keys itself
+MONEY = Numeric(12, 6)
+
+
+def partial(name: str, *columns: str, where: str) -> Index:
+    """An index of the rows that a poll looks for, and of no others."""
+    condition = text(where)
+    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+
+
+class Word(TypeDecorator[StrEnum]):
+    """A closed set of words, kept as plain text."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_result_value(
+        self, value: str | None, dialect: Dialect  # noqa: ARG002 - the signature is SQLAlchemy's
+    ) -> StrEnum | None:
+        """Give the word back as its enum's."""
+        return None if value is None else self.words(value)
+
+
+class Base(DeclarativeBase):
+    """Common ground of all tables."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads this plain mapping
+        str: Text,
+        datetime: UtcDateTime,
+        Decimal: MONEY,
+        dict[str, Any]: Json,
+        list[str]: Json,
+        Status: Word(Status),
+        Kind: Word(Kind),
+        Cause: Word(Cause),
+    }
+
+
+class Clock(Base):
+    """One row: how far the ledger's clock is ahead of the database's (tests only)."""
+
+    __tablename__ = "clock"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    seconds: Mapped[float] = mapped_column(default=0.0)
+
+
+class Person(Base):
+    """Somebody who asks; the row is locked while one of their agents is admitted."""
+
+    __tablename__ = "people"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class Workflow(Base):
+    """A graph of nodes that belongs to one thread."""
+
+    __tablename__ = "workflows"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    place: Mapped[str]
+    thread: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now())
+    version: Mapped[int] = mapped_column(default=0)  # of what the card shows
+    shown: Mapped[int] = mapped_column(default=0)  # the version that the posted card shows
+    card: Mapped[dict[str, Any] | None]  # where the card was posted
+    tries: Mapped[int] = mapped_column(default=0)
+    retry_at: Mapped[datetime] = mapped_column(default=now())
+    parked: Mapped[str] = mapped_column(default="")  # why nothing can be delivered here any more
+    deliverer: Mapped[str | None]
+    deliver_until: Mapped[datetime | None]
+    delivery_no: Mapped[int] = mapped_column(default=0)
+
+    __table_args__ = (
+        UniqueConstraint("place", "thread"),
+        partial(
+            "ix_workflows_card_due", "retry_at", "id", where="version <> shown AND parked = ''"
+        ),
+    )
+
+
+class Request(Base):
+    """What a person asked for; it ends in exactly one terminal notice."""
+
+    __tablename__ = "requests"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    workflow_id: Mapped[int] = mapped_column(ForeignKey("workflows.id"))
+    command_key: Mapped[str | None] = mapped_column(unique=True)
+    kind: Mapped[str]
+    by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    at: Mapped[datetime] = mapped_column(default=now())
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (partial("ix_requests_open", "workflow_id", where="ended_at IS NULL"),)
+
+
+class Node(Base):
+    """A vertex of a workflow."""
+
+    __tablename__ = "nodes"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    workflow_id: Mapped[int] = mapped_column(ForeignKey("workflows.id"), index=True)
+    request_id: Mapped[int] = mapped_column(ForeignKey("requests.id"), index=True)
+    kind: Mapped[Kind] = mapped_column(default=Kind.AGENT)
+    role: Mapped[str] = mapped_column(default="")
+    task: Mapped[str]
+    unmet: Mapped[int] = mapped_column(default=0)
+    repo: Mapped[str]
+    base: Mapped[str] = mapped_column(default="")
+    status: Mapped[Status] = mapped_column(default=Status.BLOCKED)
+    attempt: Mapped[int] = mapped_column(default=0)
+    failures: Mapped[int] = mapped_column(default=0)
+    max_failures: Mapped[int] = mapped_column(default=1)
+    available_at: Mapped[datetime] = mapped_column(default=now())
+    created_at: Mapped[datetime] = mapped_column(default=now())
+    ended_at: Mapped[datetime | None]
+    requested_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    policy: Mapped[dict[str, Any]]
+    cancelled_by: Mapped[str | None]  # who asked a running agent to stop
+    branch: Mapped[str] = mapped_column(default="")
+    commit_sha: Mapped[str] = mapped_column(default="")
+    work: Mapped[dict[str, Any] | None]  # views.Work of the last attempt
+    result: Mapped[str] = mapped_column(default="")
+    error: Mapped[str] = mapped_column(default="")
+    cause: Mapped[Cause | None]
+
+    __table_args__ = (
+        partial("ix_nodes_pending", "available_at", "id", where="status = 'pending'"),
+        partial("ix_nodes_blocked", "requested_by", "id", where="status = 'blocked' AND unmet = 0"),
+        partial("ix_nodes_admitted", "requested_by", where="status IN ('pending', 'active')"),
+        partial(
+            "ix_nodes_cancelling", "id", where="status = 'active' AND cancelled_by IS NOT NULL"
+        ),
+        Index("ix_nodes_requested_by", "requested_by", "id"),
+    )
+
+
+class Run(Base):
+    """One attempt of an agent."""
+
+    __tablename__ = "runs"
+
+    node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    worker: Mapped[str]
+    host: Mapped[str]
+    pid: Mapped[int | None]
+    pid_started: Mapped[float | None]
+    marker: Mapped[str]
+    workspace: Mapped[str] = mapped_column(default="")
+    session_id: Mapped[str] = mapped_column(default="")
+    lease_until: Mapped[datetime]
+    started_at: Mapped[datetime] = mapped_column(default=now())
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(default="")
+    step: Mapped[dict[str, Any] | None]
+    tokens_in: Mapped[int] = mapped_column(BigInteger, default=0)
+    tokens_out: Mapped[int] = mapped_column(BigInteger, default=0)
+    cost: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    turns: Mapped[int] = mapped_column(default=0)
+    duration_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    pruned_at: Mapped[datetime | None]  # the workspace is gone
+
+    __table_args__ = (
+        partial("ix_runs_live", "lease_until", where="ended_at IS NULL"),
+        partial("ix_runs_kept", "ended_at", where="pruned_at IS NULL AND workspace <> ''"),
+    )
+
+
+class Command(Base):
+    """The inbox: what came in, recorded before it was acknowledged."""
+
+    __tablename__ = "commands"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    author: Mapped[str]
+    at: Mapped[datetime] = mapped_column(default=now())
+    tries: Mapped[int] = mapped_column(default=0)
+    done_at: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(default="")
+    reply: Mapped[dict[str, Any] | None]  # what to tell the author alone
+    reply_at: Mapped[datetime | None]  # when to try next; null = nothing to tell
+    reply_tries: Mapped[int] = mapped_column(default=0)
+
+    __table_args__ = (
+        partial("ix_commands_open", "id", where="done_at IS NULL"),
+        partial("ix_commands_reply", "reply_at", where="reply_at IS NOT NULL"),
+    )
+
+
+class Event(Base):
+    """What happened. Events with `notify` are the outbox."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    workflow_id: Mapped[int] = mapped_column(ForeignKey("workflows.id"))
+    node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id"))
+    attempt: Mapped[int] = mapped_column(default=0)
+    name: Mapped[str]
+    data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    at: Mapped[datetime] = mapped_column(default=now())
+    notify: Mapped[bool] = mapped_column(default=False)
+    tries: Mapped[int] = mapped_column(default=0)
+    sending_at: Mapped[datetime | None]
+    delivered_at: Mapped[datetime | None]
+    receipt: Mapped[dict[str, Any] | None]
+
+    __table_args__ = (
+        partial("ix_events_due", "workflow_id", "id", where="notify AND delivered_at IS NULL"),
+        Index("ix_events_node_id", "node_id", "id"),
+    )
+
+
+class Worker(Base):
+    """A process with slots."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    pid: Mapped[int]
+    pid_started: Mapped[float]
+    started_at: Mapped[datetime] = mapped_column(default=now())
+    seen_at: Mapped[datetime] = mapped_column(default=now())
+    slots: Mapped[int]
+    repos: Mapped[list[str]]
+    version: Mapped[str]

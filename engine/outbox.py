@@ -1,0 +1,190 @@
+"""Delivery: which threads have something to be told, who tells it, and what was told.
+
+A delivery is a lease on a thread (card and notices), fenced by its number: a deliverer that was
+frozen finds out at its next word here that somebody else has gone on.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from engine import reading
+from engine.clock import now
+from engine.errors import LostLease
+from engine.models import Event, Workflow
+from engine.spec import Origin
+from engine.store import Database
+from engine.views import Card, Notice
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """A notice that is to be delivered, with what is known of earlier tries."""
+
+    notice: Notice
+    tries: int
+    sending_at: datetime | None  # when a try began whose outcome is not known
+    receipt: Json  # what has been posted of it
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The right to speak in one thread, until the lease is over."""
+
+    workflow_id: int
+    number: int
+    origin: Origin
+    receipt: Json  # where the card was posted; empty before
+    card: Card
+    card_due: bool
+    notices: tuple[Undelivered, ...]
+    tries: int
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """What has to be told, and the record of it."""
+
+    db: Database
+    owner: str
+    lease_seconds: float = 30.0
+
+    async def due(self, limit: int) -> list[int]:
+        """Workflows with something to tell now: notices first, then cards; oldest first."""
+        pending = (Event.notify, Event.delivered_at.is_(None))
+        free = (
+            Workflow.parked == "",
+            Workflow.retry_at <= now(),
+            or_(Workflow.deliver_until.is_(None), Workflow.deliver_until < now()),
+        )
+        telling = select(Event.workflow_id).where(*pending)
+        notices = select(Workflow.id).where(Workflow.id.in_(telling), *free)
+        cards = select(Workflow.id).where(Workflow.version != Workflow.shown, *free)
+        async with self.db.reading() as session:
+            first = await session.scalars(notices.order_by(Workflow.retry_at).limit(limit))
+            then = await session.scalars(cards.order_by(Workflow.retry_at).limit(limit))
+            return list(dict.fromkeys([*first, *then]))
+
+    async def take(self, workflow_id: int, batch: int = 10) -> Delivery | None:
+        """Lease a thread; None when somebody else has it or nothing is due."""
+        taking = (
+            update(Workflow)
+            .where(
+                Workflow.id == workflow_id,
+                or_(Workflow.deliver_until.is_(None), Workflow.deliver_until < now()),
+            )
+            .values(
+                deliverer=self.owner,
+                deliver_until=now(self.lease_seconds),
+                delivery_no=Workflow.delivery_no + 1,
+            )
+            .returning(Workflow)
+        )
+        async with self.db.writing() as session:
+            workflow = (await session.scalars(taking)).one_or_none()
+            if workflow is None:
+                return None
+            return Delivery(
+                workflow.id,
+                workflow.delivery_no,
+                Origin(workflow.place, workflow.thread),
+                workflow.card or {},
+                await reading.card(session, workflow),
+                workflow.version != workflow.shown,
+                tuple(await _notices(session, workflow.id, batch)),
+                workflow.tries,
+            )
+
+    async def release(
+        self, delivery: Delivery, *, retry_in: float = 0.0, failed: bool = False
+    ) -> None:
+        """Give the thread back; with `retry_in` it is left alone for so many seconds."""
+        values: dict[str, Any] = {
+            "deliver_until": None,
+            "retry_at": now(retry_in),
+            "tries": Workflow.tries + 1 if failed else 0,
+        }
+        async with self._holding(delivery, values):
+            pass
+
+    async def park(self, delivery: Delivery, reason: str) -> None:
+        """Nothing can be told in this thread any more; `mab doctor` lists it."""
+        async with self._holding(delivery, {"parked": reason, "deliver_until": None}):
+            pass
+
+    async def card_posted(self, delivery: Delivery, receipt: Json, thread: str) -> None:
+        """The card was posted, and with it the thread is known."""
+        values = {"card": dict(receipt), "thread": thread, "shown": delivery.card.version}
+        async with self._holding(delivery, values):
+            pass
+
+    async def card_shown(self, delivery: Delivery) -> None:
+        """The posted card shows the version of this delivery."""
+        async with self._holding(delivery, {"shown": delivery.card.version}):
+            pass
+
+    async def sending(self, delivery: Delivery, notice: Notice) -> None:
+        """A try begins; until `delivered` or `refused` its outcome is not known."""
+        await self._mark(delivery, notice, sending_at=now(), tries=Event.tries + 1)
+
+    async def posted(self, delivery: Delivery, notice: Notice, receipt: Json) -> None:
+        """A part of a notice was posted (its text, its file)."""
+        await self._mark(delivery, notice, receipt=dict(receipt))
+
+    async def refused(self, delivery: Delivery, notice: Notice) -> None:
+        """The try surely had no effect."""
+        await self._mark(delivery, notice, sending_at=None)
+
+    async def delivered(self, delivery: Delivery, notice: Notice, receipt: Json) -> None:
+        """People have been told."""
+        values = {"delivered_at": now(), "sending_at": None, "receipt": dict(receipt)}
+        await self._mark(delivery, notice, **values)
+
+    async def _mark(self, delivery: Delivery, notice: Notice, **values: Any) -> None:
+        async with self._holding(delivery, {}) as session:
+            await session.execute(update(Event).where(Event.id == notice.id).values(**values))
+
+    @asynccontextmanager
+    async def _holding(
+        self, delivery: Delivery, values: Mapping[str, Any]
+    ) -> AsyncIterator[AsyncSession]:
+        renewed = {"deliver_until": now(self.lease_seconds), **values}
+        ours = update(Workflow).where(
+            Workflow.id == delivery.workflow_id, Workflow.delivery_no == delivery.number
+        )
+        async with self.db.writing() as session:
+            held = await session.execute(ours.values(**renewed).returning(Workflow.id))
+            if held.one_or_none() is None:
+                raise LostLease(f"thread of workflow {delivery.workflow_id}")
+            yield session
+
+
+async def _notices(session: AsyncSession, workflow_id: int, batch: int) -> Sequence[Undelivered]:
+    query = (
+        select(Event)
+        .where(Event.workflow_id == workflow_id, Event.notify, Event.delivered_at.is_(None))
+        .order_by(Event.id)
+        .limit(batch)
+    )
+    return [
+        Undelivered(
+            Notice(
+                event.id,
+                event.name,
+                event.at,
+                reading.AGENT.validate_python(event.data["agent"]),
+                str(event.data.get("detail", "")),
+            ),
+            event.tries,
+            event.sending_at,
+            event.receipt or {},
+        )
+        for event in await session.scalars(query)
+    ]

@@ -1,0 +1,125 @@
+"""Directories and files around worktrees. Everything here blocks: run it in a thread."""
+
+import json
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from engine.commits import unlock
+
+LOST = "lost+found"
+RECORDS = ".records"
+
+
+def is_directory(path: Path) -> bool:
+    """Whether a real directory is there; a symbolic link is none."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def directories(root: Path) -> list[Path]:
+    """The worktrees below the root, whoever they belong to."""
+    found = root.iterdir() if root.is_dir() else iter(())
+    return sorted(path for path in found if not path.name.startswith("."))
+
+
+def scratch(git_dir: Path, root: Path) -> Path:
+    """A private directory for a moment; where git no longer knows the worktree, below the root."""
+    where = git_dir if git_dir.is_dir() else root
+    return Path(tempfile.mkdtemp(prefix=".saving-", dir=where))
+
+
+def record_file(path: Path) -> Path:
+    """Where the record of a worktree is; the agent cannot write there."""
+    return path.parent / RECORDS / f"{path.name}.json"
+
+
+def write_record(path: Path, record: dict[str, str]) -> None:
+    """Keep what a worktree belongs to, whole or not at all."""
+    file = record_file(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_suffix(".new")
+    fresh.write_text(json.dumps(record, ensure_ascii=True))
+    fresh.replace(file)
+
+
+def read_record(path: Path) -> dict[str, str] | None:
+    """What is known of a worktree; None when nothing is, or nothing that can be read."""
+    try:
+        record = json.loads(record_file(path).read_text())
+    except (OSError, ValueError):
+        return None
+    fit = isinstance(record, dict) and all(isinstance(value, str) for value in record.values())
+    return record if fit else None
+
+
+def point(path: Path, git_dir: Path) -> None:
+    """Let `.git` in the worktree name its git directory, whatever lies there now."""
+    dot, wanted = path / ".git", f"gitdir: {git_dir}\n"
+    if dot.is_file() and not dot.is_symlink() and dot.read_text(errors="replace") == wanted:
+        return
+    erase(dot)
+    dot.write_text(wanted)
+
+
+def adopt_index(index: Path, git_dir: Path) -> None:
+    """Give the worktree the index of its new commit; a lock that was left behind goes.
+
+    Without it `git status` would show the commit's changes as undone. Nothing depends on it.
+    """
+    with suppress(OSError):
+        (git_dir / "index.lock").unlink(missing_ok=True)
+        fresh = git_dir / "index.mab"
+        shutil.copyfile(index, fresh)
+        fresh.replace(git_dir / "index")
+
+
+def last_head(git_dir: Path) -> str:
+    """The commit that HEAD of the worktree had when a command last moved it there."""
+    with suppress(OSError, IndexError):
+        with (git_dir / "logs" / "HEAD").open("rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - 2**16))
+            return log.read().splitlines()[-1].split(b" ", 2)[1].decode("ascii", "replace")
+    return ""
+
+
+def erase(path: Path) -> None:
+    """Remove whatever is at a path; links are not followed."""
+    if is_directory(path):
+        unlock(path)
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def forget(path: Path, git_dir: Path) -> None:
+    """Remove git's entry of a worktree, if it is this worktree's, and our record."""
+    with suppress(OSError):
+        if (git_dir / "gitdir").read_text().strip() == str(path / ".git"):
+            erase(git_dir)
+    record_file(path).unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path | None:
+    """Move a directory that cannot be saved to `lost+found`; None when it is not there."""
+    if not is_directory(path):
+        return None
+    lost = path.parent / LOST
+    lost.mkdir(exist_ok=True)
+    place = lost / path.name
+    if place.exists():
+        place = Path(tempfile.mkdtemp(prefix=f"{path.name}-", dir=lost)) / path.name
+    path.rename(place)
+    record_file(path).unlink(missing_ok=True)
+    return place
+
+
+def disk_used(root: Path) -> int:
+    """Bytes on disk below the root."""
+    used = 0
+    for place, _, names in os.walk(root):
+        for name in names:
+            with suppress(OSError):
+                used += Path(place, name).lstat().st_blocks * 512
+    return used

@@ -1,0 +1,249 @@
+"""The processes of a run: found whole, frozen, thawed and ended, and never anybody else's.
+
+A run's processes are its root, everything below it, and everything that carries the run's
+marker in its environment: the CLI starts shells in groups of their own, and what a shell leaves
+behind belongs to init. Not found is only what left the tree and wiped its environment while
+nobody looked, and on macOS what the system protects from having its environment read.
+"""
+
+import asyncio
+import os
+import platform
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from engine.errors import MabError
+
+MARKER = "MAB_RUN"  # the environment variable that every process of a run carries
+_HOLD_SECONDS = 2.0  # for stopping a tree that forks all the time
+_KILL_SECONDS = 5.0  # both, and the usual grace of 2 s: everything ends within 10 s
+_PAUSE = 0.02  # seconds between looks at processes that are about to end
+_SLACK = 0.005 if sys.platform == "linux" else 2.0  # elsewhere start times follow the wall clock
+
+
+class TreeSurvived(MabError):
+    """Processes of an earlier attempt could not be ended."""
+
+
+@dataclass(frozen=True)
+class ProcessTree:
+    """Where a run's processes can be found again, also by a later worker on the same host."""
+
+    pid: int
+    pid_started: float  # as `started_at` gives it
+    marker: str
+    host: str
+
+    @classmethod
+    def of(cls, pid: int, marker: str) -> "ProcessTree":
+        """The tree below a process that runs here and now; raises psutil.NoSuchProcess."""
+        return cls(pid, started_at(pid), marker, host_identity())
+
+
+def new_marker() -> str:
+    """A marker that no other run has."""
+    return secrets.token_hex(16)
+
+
+@cache
+def host_identity() -> str:
+    """What two processes share when their pids mean the same: machine, boot, pid namespace."""
+    return f"{_machine()}:{_boot()}:{_pid_namespace()}"
+
+
+def _machine() -> str:
+    with suppress(OSError):
+        if machine := Path("/etc/machine-id").read_text().strip():
+            return machine
+    return platform.node()
+
+
+def _boot() -> str:
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    with suppress(OSError, subprocess.SubprocessError):
+        command = ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"]
+        return subprocess.check_output(command, text=True, timeout=5).strip()
+    return str(int(psutil.boot_time()))
+
+
+def _pid_namespace() -> str:
+    with suppress(OSError):
+        return str(Path("/proc/self/ns/pid").stat().st_ino)
+    return ""
+
+
+def started_at(pid: int) -> float:
+    """When a process started; raises psutil.NoSuchProcess.
+
+    Seconds since boot on Linux, where no clock change moves them; since the epoch elsewhere.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return psutil.Process(pid).create_time()
+    # proc(5): field 22; the name in parentheses, field 2, may hold spaces and parentheses
+    return int(stat.rpartition(b")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def members(tree: ProcessTree) -> list[psutil.Process]:
+    """The living processes of the run; blocks for a scan of the process table."""
+    return list(_reach(tree, set()))
+
+
+async def end(tree: ProcessTree, grace: float = 2.0) -> int:
+    """End every process of the run and say how many there were.
+
+    The root is asked first (SIGTERM) and has `grace` seconds to store what it knows; 0 skips
+    that, and so do a frozen and a dead root. Raises TreeSurvived when something is left.
+    """
+    return await asyncio.to_thread(_end, tree, grace)
+
+
+async def freeze(tree: ProcessTree) -> int:
+    """Stop every process of the run where it is (SIGSTOP) and say how many there are."""
+    return len(await asyncio.to_thread(_hold, tree, set()))
+
+
+async def thaw(tree: ProcessTree) -> int:
+    """Let a frozen run go on (SIGCONT) and say how many processes it has."""
+    return await asyncio.to_thread(_thaw, tree)
+
+
+def _thaw(tree: ProcessTree) -> int:
+    found = _reach(tree, set())
+    _send(found, signal.SIGCONT)
+    return len(found)
+
+
+def _end(tree: ProcessTree, grace: float) -> int:
+    known = _reach(tree, set())
+    _ask(tree, known, grace)
+    deadline = time.monotonic() + _KILL_SECONDS
+    while left := _hold(tree, known):
+        known |= left
+        _send(left, signal.SIGKILL)
+        if not _await_end(left, deadline):
+            pids = ", ".join(str(process.pid) for process in left if _alive(process))
+            raise TreeSurvived(f"processes {pids} of an earlier attempt could not be ended")
+    return len(known)
+
+
+def _ask(tree: ProcessTree, known: set[psutil.Process], grace: float) -> None:
+    """Ask the root to end; what it leaves behind stays known."""
+    root = [process for process in known if _is_root(process, tree) and not _stopped(process)]
+    if grace > 0 and root:
+        _send(root, signal.SIGTERM)
+        _await_end(root, time.monotonic() + grace)
+
+
+def _hold(tree: ProcessTree, known: set[psutil.Process]) -> set[psutil.Process]:
+    """Stop the processes until a scan finds nobody new: what is stopped cannot fork."""
+    stopped: set[psutil.Process] = set()
+    deadline = time.monotonic() + _HOLD_SECONDS
+    while (fresh := _reach(tree, known | stopped) - stopped) and time.monotonic() < deadline:
+        _send(fresh, signal.SIGSTOP)
+        stopped |= fresh
+    return stopped
+
+
+def _await_end(processes: Iterable[psutil.Process], deadline: float) -> bool:
+    while alive := any(_alive(process) for process in processes):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_PAUSE)
+    return not alive
+
+
+def _send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(psutil.Error):  # it ended, its pid is another's by now, or is not ours
+            process.send_signal(number)
+
+
+def _alive(process: psutil.Process) -> bool:
+    """Whether it can still do anything: a zombie only waits for its parent."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _stopped(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_STOPPED)
+    except psutil.Error:
+        return False
+
+
+def _is_root(process: psutil.Process, tree: ProcessTree) -> bool:
+    return process.pid == tree.pid and abs(_started(process) - tree.pid_started) < _SLACK
+
+
+def _started(process: psutil.Process) -> float:
+    try:
+        return started_at(process.pid)
+    except psutil.Error:
+        return -1.0  # it has just ended: nobody's root and nobody's child
+
+
+def _reach(tree: ProcessTree, known: set[psutil.Process]) -> set[psutil.Process]:
+    """Root, marked and known processes, and everything below them."""
+    if tree.host != host_identity():
+        return set()
+    families = _families()
+    barred = _own_line()
+    everyone = [process for children in families.values() for process in children]
+    todo = [p for p in everyone if p in known or _is_root(p, tree) or _marked(p, tree.marker)]
+    found: set[psutil.Process] = set()
+    while todo:
+        process = todo.pop()
+        if process not in found and process.pid not in barred:
+            found.add(process)
+            todo += _children(process, families)
+    return found
+
+
+def _families() -> dict[int, list[psutil.Process]]:
+    """Every living process under its parent's pid."""
+    families: dict[int, list[psutil.Process]] = defaultdict(list)
+    for pid in psutil.pids():
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            with process.oneshot():
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    families[process.ppid()].append(process)
+    return families
+
+
+def _children(
+    parent: psutil.Process, families: dict[int, list[psutil.Process]]
+) -> list[psutil.Process]:
+    """Its children; what is older than its parent has got a reused pid for a parent."""
+    born = _started(parent)
+    return [child for child in families.get(parent.pid, []) if 0 <= born <= _started(child)]
+
+
+def _own_line() -> set[int]:
+    """The caller and its ancestors."""
+    caller = psutil.Process()
+    return {caller.pid, *(process.pid for process in caller.parents())}
+
+
+def _marked(process: psutil.Process, marker: str) -> bool:
+    try:
+        mine = bool(marker) and process.uids().real == os.getuid()
+        return mine and process.environ().get(MARKER) == marker
+    except psutil.Error:
+        return False

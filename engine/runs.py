@@ -1,0 +1,118 @@
+"""What a worker writes about its runs; every word is fenced by the lease."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from engine.clock import now
+from engine.errors import LostLease
+from engine.events import append
+from engine.executor import AgentResult, Step, Usage
+from engine.leases import Claim, Leases
+from engine.models import Node
+from engine.reading import STEP, WORK, agent, facts
+from engine.states import Status
+from engine.store import lock
+from engine.verdicts import Halt, RunOutcome, Standing, Verdict, judge
+from engine.views import AgentView, Work
+from engine.workflows import Workflows, move
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended, as its worker saw it."""
+
+    halt: Halt | None
+    result: AgentResult
+    work: Work = field(default_factory=Work)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The ledger's runs, as their worker writes them."""
+
+    workflows: Workflows
+    leases: Leases
+
+    async def brief(self, claim: Claim) -> tuple[AgentView, dict[str, Any]]:
+        """What the agent has to do, and the policy that it does it under."""
+        async with self.workflows.db.reading() as session:
+            node = await session.get_one(Node, claim.agent_id)
+            return await agent(session, claim.agent_id), node.policy
+
+    async def opened(self, claim: Claim, workspace: str, branch: str) -> None:
+        """The workspace is ready."""
+        async with self._writing(claim, workspace=workspace) as session:
+            node = await session.get_one(Node, claim.agent_id)
+            node.branch = branch
+            append(session, node, "agent.opened", {"detail": branch})
+
+    async def started(self, claim: Claim, pid: int, pid_started: float) -> None:
+        """The agent's root process runs."""
+        async with self.workflows.db.writing() as session:
+            await self.leases.hold(session, claim, pid=pid, pid_started=pid_started)
+
+    async def step(self, claim: Claim, step: Step, usage: Usage) -> None:
+        """The agent took a step."""
+        data = STEP.dump_python(step, mode="json")
+        async with self._writing(claim, step=data, **_spent(usage)) as session:
+            node = await session.get_one(Node, claim.agent_id)
+            append(session, node, "agent.step", data)
+
+    async def close(self, claim: Claim, ending: Ending) -> Verdict:
+        """End the attempt and move its agent on; raises LostLease."""
+        result = ending.result
+        async with self.workflows.changing(claim.workflow_id) as session:
+            node = await session.get_one(Node, claim.agent_id, with_for_update=True)
+            if (node.attempt, node.status) != (claim.attempt, Status.ACTIVE):
+                raise LostLease(f"agent {node.id} is at attempt {node.attempt}, {node.status}")
+            cancelled = node.cancelled_by is not None
+            standing = Standing(node.failures, node.max_failures, cancelled)
+            verdict = judge(standing, ending.halt, result)
+            ended = {"ended_at": now(), "outcome": verdict.outcome, "session_id": result.session_id}
+            if ending.halt is not Halt.LOST:  # what a lost run had used was written at its steps
+                ended |= {**_spent(result.usage), "duration_ms": result.duration_ms}
+            await self.leases.hold(session, claim, **ended)
+            await move(session, node, verdict.status, **_moved(verdict, ending, node.failures))
+            if verdict.outcome is RunOutcome.LOST and verdict.status is Status.PENDING:
+                told: dict[str, Any] = {"agent": facts(await agent(session, node.id))}
+                told["detail"] = ending.work.commit if ending.work.changed else ""
+                append(session, node, "agent.taken_over", told, notify=True)
+        return verdict
+
+    @asynccontextmanager
+    async def _writing(self, claim: Claim, **values: Any) -> AsyncIterator[AsyncSession]:
+        """One transaction on a run that shows on the card, and moves nothing."""
+        async with self.workflows.db.writing() as session:
+            workflow = await lock(session, claim.workflow_id)
+            await self.leases.hold(session, claim, **values)
+            yield session
+            if workflow is not None:
+                workflow.version += 1
+
+
+def _spent(usage: Usage) -> dict[str, Any]:
+    return {
+        "tokens_in": usage.tokens_in,
+        "tokens_out": usage.tokens_out,
+        "cost": usage.cost,
+        "turns": usage.turns,
+    }
+
+
+def _moved(verdict: Verdict, ending: Ending, failures: int) -> dict[str, Any]:
+    """What the node keeps of an attempt."""
+    result, work = ending.result, ending.work
+    return {
+        "failures": failures + verdict.counts,
+        "available_at": now(verdict.delay),
+        "result": result.output,
+        "error": result.error,
+        "cause": verdict.cause,
+        "work": WORK.dump_python(work, mode="json"),
+        **({"branch": work.branch} if work.branch else {}),
+        **({"commit_sha": work.commit} if work.commit else {}),
+    }

@@ -1,0 +1,138 @@
+"""Transactions on the ledger, on SQLite and PostgreSQL alike."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from engine.errors import MabError
+from engine.models import Workflow
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=30000",
+)
+
+
+class DatabaseBehind(MabError):
+    """The database has not been migrated to this version; run `mab db upgrade`."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """The ledger's database.
+
+    `writing` takes SQLite's write lock at once, so that no two transactions can read first
+    and then fail to write.
+    """
+
+    engine: AsyncEngine
+    url: str
+
+    @classmethod
+    def connect(cls, url: str) -> "Database":
+        """A database that connects when it is first used."""
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            if parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            engine = create_async_engine(url)
+            event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        else:
+            engine = create_async_engine(url, pool_pre_ping=True, connect_args=_KEEPALIVE)
+        return cls(engine, url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the ledger lives in a file of this host."""
+        return self.engine.dialect.name == "sqlite"
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """One transaction that may write."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """One transaction that only reads, beside whoever writes."""
+        reader = self.engine.execution_options(mab_reading=True)
+        async with AsyncSession(reader, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    async def upgrade(self) -> None:
+        """Bring the tables to this version; does nothing when they are."""
+        async with self.engine.connect() as connection:
+            await connection.run_sync(_upgrade)
+            await connection.commit()
+
+    async def check_version(self) -> None:
+        """Raise `DatabaseBehind` unless the tables are this version's."""
+        async with self.engine.connect() as connection:
+            await connection.run_sync(_check)
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self.engine.dispose()
+
+
+_KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "connect_timeout": 10}
+UNREACHABLE = (OperationalError, InterfaceError)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether a database error may go away by itself: connection lost, locked, read-only."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, (*UNREACHABLE, OSError, TimeoutError))
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # BEGIN is ours, see _begin_sqlite
+    cursor = connection.cursor()
+    for pragma in SQLITE_PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("mab_reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _check(connection: Connection) -> None:
+    wanted = ScriptDirectory.from_config(_config()).get_heads()
+    if list(MigrationContext.configure(connection).get_current_heads()) != wanted:
+        raise DatabaseBehind
+
+
+async def lock(session: AsyncSession, workflow_id: int) -> Workflow | None:
+    """Lock a workflow; always the first lock of a transaction (README, "Lock order")."""
+    query = select(Workflow).where(Workflow.id == workflow_id)
+    return (await session.scalars(query.with_for_update(key_share=True))).one_or_none()

@@ -1,0 +1,75 @@
+"""What becomes of an agent when an attempt has ended. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.executor import AgentResult
+from engine.states import TRANSIENT, Cause, Status
+
+FIRST_DELAY = 10.0  # seconds before a second attempt; doubled each time
+LONGEST_DELAY = 600.0
+
+
+class Halt(StrEnum):
+    """Why an attempt was ended from outside."""
+
+    CANCEL = "cancel"
+    TIMEOUT = "timeout"
+    HANDOVER = "handover"  # this worker stops; another one goes on
+    LOST = "lost"  # its worker was not heard of for a lease
+
+
+class RunOutcome(StrEnum):
+    """How an attempt ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    HANDED_OVER = "handed_over"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the ledger says about the agent when its attempt ends."""
+
+    failures: int
+    max_failures: int
+    cancelled: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Where the agent goes."""
+
+    status: Status
+    outcome: RunOutcome
+    cause: Cause | None = None
+    counts: bool = False  # as a failure
+    delay: float = 0.0  # seconds before the next attempt
+
+
+def judge(standing: Standing, halt: Halt | None, result: AgentResult) -> Verdict:
+    """Decide what becomes of an agent after an attempt."""
+    if standing.cancelled or halt is Halt.CANCEL:
+        return Verdict(Status.CANCELLED, RunOutcome.CANCELLED)
+    match halt:
+        case Halt.HANDOVER:
+            return Verdict(Status.PENDING, RunOutcome.HANDED_OVER)
+        case Halt.LOST:
+            return _failed(standing, Cause.LOST, RunOutcome.LOST)
+        case Halt.TIMEOUT:
+            return _failed(standing, Cause.TIMEOUT, RunOutcome.FAILED)
+        case None:
+            pass
+    if result.success:
+        return Verdict(Status.COMPLETED, RunOutcome.COMPLETED)
+    return _failed(standing, result.cause or Cause.INTERNAL, RunOutcome.FAILED)
+
+
+def _failed(standing: Standing, cause: Cause, outcome: RunOutcome) -> Verdict:
+    again = cause in TRANSIENT and standing.failures + 1 < standing.max_failures
+    if not again:
+        return Verdict(Status.FAILED, outcome, cause, counts=True)
+    delay = 0.0 if cause is Cause.LOST else FIRST_DELAY * 2**standing.failures
+    return Verdict(Status.PENDING, outcome, cause, counts=True, delay=min(delay, LONGEST_DELAY))

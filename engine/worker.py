@@ -1,0 +1,207 @@
+"""The worker: claims pending agents for its free slots and carries them out."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
+
+from engine import processes
+from engine.attempt import Attempt, Tools
+from engine.errors import LostLease, MabError
+from engine.executor import AgentResult
+from engine.leases import Claim, Leases, LostRun, Offer, RunKey
+from engine.processes import ProcessTree
+from engine.runs import Ending
+from engine.states import Cause
+from engine.store import is_passing
+from engine.verdicts import Halt
+from engine.views import Work
+from engine.workflows import Workflows
+
+LOST_PER_TICK = 10
+DRAIN_SECONDS = 6.0  # running agents may end by themselves before they are handed over
+log = structlog.get_logger()
+
+
+@dataclass
+class Worker:
+    """A process with slots. `tick` does what is due; nothing here waits for an agent."""
+
+    tools: Tools
+    leases: Leases
+    workflows: Workflows
+    told: Callable[[], None] = lambda: None  # somebody should look at the outbox
+    attempts: dict[RunKey, Attempt] = field(default_factory=dict)
+    last_tick: float = field(default_factory=monotonic)
+    renewed: float = field(default_factory=monotonic)
+    stopping: bool = False
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _ticking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _frozen: bool = False
+
+    @property
+    def slots(self) -> int:
+        """How many agents run here at once."""
+        return self.tools.settings.limits.slots
+
+    @property
+    def repos(self) -> tuple[str, ...]:
+        """The repositories whose agents run here."""
+        return tuple(self.tools.settings.repos)
+
+    async def join(self, version: str) -> None:
+        """Become known, and close what dead workers of this host left."""
+        pid, started = await asyncio.to_thread(processes.myself)
+        await self.leases.register(Offer(self.slots, self.repos, version, pid, started))
+        await self.bury_dead()
+
+    async def tick(self) -> None:
+        """Stop what was cancelled, close what was lost, claim what is pending."""
+        async with self._ticking:
+            self.last_tick = monotonic()
+            for key in await self.leases.cancelled(list(self.attempts)):
+                self.attempts[key].halt(Halt.CANCEL)
+            for lost in await self.leases.take_over(LOST_PER_TICK, list(self.attempts)):
+                self._spawn(self._close_lost(lost))
+            if not self.stopping:
+                for claim in await self.leases.claim(self._free(), self.repos):
+                    self._begin(claim)
+
+    def _free(self) -> int:
+        return self.slots - len(self.attempts)
+
+    def _begin(self, claim: Claim) -> None:
+        attempt = Attempt(self.tools, claim)
+        self.attempts[claim.key] = attempt
+        self._spawn(self._carry_out(attempt))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, attempt: Attempt) -> None:
+        claim = attempt.claim
+        with structlog.contextvars.bound_contextvars(agent=claim.agent_id, attempt=claim.attempt):
+            try:
+                ending = await self._ending(attempt)
+                if ending is not None:
+                    await self._close(claim, ending)
+            except LostLease:
+                log.warning("lease lost; nothing more is said about this run")
+            finally:
+                self.attempts.pop(claim.key, None)
+        await self._after()
+
+    async def _ending(self, attempt: Attempt) -> Ending | None:
+        try:
+            return await attempt.carry_out()
+        except LostLease:
+            raise
+        except Exception as error:
+            log.exception("attempt failed unexpectedly")
+            result = AgentResult(False, error=repr(error), cause=Cause.INTERNAL)
+            return Ending(attempt.halted, result)
+
+    async def _close(self, claim: Claim, ending: Ending) -> None:
+        """Record the end, however long the database is away."""
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(is_passing), wait=wait_exponential_jitter(0.2, 5), reraise=True
+        ):
+            with attempt:
+                verdict = await self.tools.runs.close(claim, ending)
+                log.info("attempt ended", outcome=verdict.outcome, cause=verdict.cause)
+
+    async def _close_lost(self, lost: LostRun) -> None:
+        """End what a lost run left running, keep its work, and let its agent go on."""
+        with structlog.contextvars.bound_contextvars(agent=lost.agent_id, attempt=lost.attempt):
+            work = Work()
+            if lost.host == self.leases.host:
+                await processes.end(
+                    ProcessTree(lost.pid or 0, lost.pid_started or 0.0, lost.marker, lost.host)
+                )
+                work = await self._salvage(lost)
+            with suppress(LostLease):
+                await self._close(lost, Ending(Halt.LOST, AgentResult(False), work))
+        await self._after()
+
+    async def _salvage(self, lost: LostRun) -> Work:
+        view, _ = await self.tools.runs.brief(lost)
+        try:
+            return await self.tools.workshop.salvage(view, Path(lost.workspace))
+        except MabError as error:
+            log.exception("work of a lost run could not be kept", error=str(error))
+            return view.work
+
+    async def _after(self) -> None:
+        """Let the next ones in, and have people told."""
+        self.told()
+        try:
+            await self.workflows.admit()
+            await self.tick()
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            log.warning("next tick left to the poll", error=str(error))
+
+    async def renew(self) -> None:
+        """Renew all leases; freeze the agents while that is impossible, end those we lost."""
+        try:
+            ours = await self.leases.renew()
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            await self._fence()
+            return
+        self.renewed = monotonic()
+        for key, attempt in list(self.attempts.items()):
+            if key not in ours:
+                attempt.halt(Halt.LOST)
+            elif self._frozen:
+                await processes.thaw(attempt.tree)
+        self._frozen = False
+
+    async def _fence(self) -> None:
+        """Freeze every agent when their leases are about to end unrenewed."""
+        if self._frozen or monotonic() - self.renewed < self.leases.seconds * 2 / 3:
+            return
+        self._frozen = True
+        log.error("database away for most of a lease; agents are frozen")
+        for attempt in list(self.attempts.values()):
+            await processes.freeze(attempt.tree)
+
+    async def bury_dead(self) -> None:
+        """End the leases of this host's workers whose process is gone."""
+        for other in await self.leases.neighbours():
+            if not await asyncio.to_thread(processes.runs, other.pid, other.pid_started):
+                log.warning("worker is gone", worker=other.worker)
+                await self.leases.bury(other.worker)
+
+    async def keep_leases(self) -> None:
+        """Renew for ever; a task of its own, so that nothing else can delay it."""
+        while True:
+            try:
+                await self.renew()
+                await self.bury_dead()
+            except Exception:
+                log.exception("leases not renewed")  # and tried again: giving up loses every run
+            await asyncio.sleep(self.leases.seconds / 6)
+
+    async def stop(self) -> None:
+        """Take nothing new, let agents end for a moment, hand over the rest with their work."""
+        self.stopping = True
+        await self._settle(DRAIN_SECONDS)
+        for attempt in self.attempts.values():
+            attempt.halt(Halt.HANDOVER)
+        await self._settle(None)
+        await self.leases.leave()
+
+    async def _settle(self, seconds: float | None) -> None:
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)

@@ -1,0 +1,92 @@
+"""Where an agent works: its worktree before the attempt, its commit after it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.repos import Base, OpenRepo, Repos
+from engine.views import AgentView, Check, Note, NoteKind, Work
+from engine.worktrees import Saved, Worktree, Worktrees, slug
+
+SUBJECT = 72  # characters of a commit's first line
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An open worktree of one attempt."""
+
+    repo: OpenRepo
+    tree: Worktree
+    base: Base
+    instructions: str
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Opens worktrees, and brings home what was done in them."""
+
+    repos: Repos
+    worktrees: Worktrees
+
+    async def open(self, view: AgentView) -> Bench:
+        """Open a worktree for an agent's next attempt; raises RepositoryError, WorktreeError.
+
+        A further attempt goes on from the commit that the last one left.
+        """
+        repo = await self.repos.open(view.repo)
+        base = await self._base(view, repo)
+        tree = await self.worktrees.open(
+            view.id, slug(view.task), repo, base.commit, view.branch or None
+        )
+        return Bench(repo, tree, base, await self.repos.instructions(repo, base.commit))
+
+    async def _base(self, view: AgentView, repo: OpenRepo) -> Base:
+        if view.branch and view.work.base_commit:
+            return Base(commit=view.work.base_commit, ref=view.base, remote="", stale="")
+        return await self.repos.base(repo, view.base)
+
+    async def keep(self, bench: Bench, view: AgentView, check: Check | None) -> Work:
+        """Commit what the agent left, push it, and say where it can be had."""
+        saved = await self.worktrees.save(
+            bench.tree, f"agent {view.id}", _message(view), view.requester.name
+        )
+        work = Work(
+            branch=bench.tree.branch,
+            base_commit=bench.base.commit,
+            commit=saved.commit,
+            files=saved.files,
+            check=check,
+            notes=(*bench.tree.notes, *_notes(bench.base, saved)),
+        )
+        return await self._publish(bench, view, work) if work.changed else work
+
+    async def _publish(self, bench: Bench, view: AgentView, work: Work) -> Work:
+        before = view.work.commit if view.work.pushed else ""
+        pushed = await self.repos.push(bench.repo, work.branch, work.commit, before)
+        compare, fetch = await self.repos.links(bench.repo, work.branch, bench.base.ref)
+        failed = (Note(NoteKind.PUSH_FAILED, pushed.detail),) if pushed.detail else ()
+        return replace(
+            work,
+            pushed=pushed.ok,
+            compare_url=compare if pushed.ok else "",
+            fetch=fetch,
+            notes=(*work.notes, *failed),
+        )
+
+    async def discard(self, workspace: Path) -> None:
+        """Remove a worktree whose work has been kept, so that its branch is free."""
+        await self.worktrees.remove(workspace)
+
+
+def _message(view: AgentView) -> str:
+    first = " ".join(view.task.split())
+    return first if len(first) <= SUBJECT else f"{first[: SUBJECT - 1]}…\n\n{view.task}"
+
+
+def _notes(base: Base, saved: Saved) -> Iterator[Note]:
+    if base.stale:
+        yield Note(NoteKind.BASE_STALE, base.stale)
+    if saved.left_out:
+        yield Note(NoteKind.LEFT_OUT, ", ".join(saved.left_out))
+    if saved.rescued:
+        yield Note(NoteKind.RESCUED, saved.rescued)

