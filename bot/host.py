@@ -67,7 +67,7 @@ class _Ran(NamedTuple):
 
 @dataclass(frozen=True)
 class Host:
-    """This machine, as programs with this environment see it."""
+    """The machine, as programs with this environment see it."""
 
     environ: Mapping[str, str]
 

@@ -107,9 +107,7 @@ class Engine:
     def open(cls, settings: Settings, owner: str) -> "Engine":
         """An engine on the configured database; `owner` names this process in its leases."""
         db = Database.connect(settings.database)
-        return cls(
-            Inbox(db), Workflows(db, settings), Ledger(db), Outbox(db, owner), settings, db
-        )
+        return cls(Inbox(db), Workflows(db, settings), Ledger(db), Outbox(db, owner), settings, db)
 
     @property
     def repos(self) -> Sequence[str]:

@@ -10,18 +10,19 @@ from typing import Any
 
 import structlog
 
-from engine import processes, sandbox
+from engine import processes
 from engine.errors import LostLease, MabError
 from engine.executor import AgentResult, Confinement, Executor, Job, Step, Usage
 from engine.leases import Claim
 from engine.processes import ProcessTree
 from engine.repos import RepositoryError
 from engine.runs import Ending, Runs
+from engine.sandbox import SandboxMissing, Shell
 from engine.settings import Settings
 from engine.states import Cause
 from engine.store import is_passing
 from engine.verdicts import Halt
-from engine.views import AgentView, Check, Note
+from engine.views import AgentView, Check, Note, NoteKind
 from engine.workshop import Bench, Workshop
 from engine.worktrees import DiskFull, WorktreeError
 
@@ -61,7 +62,7 @@ class Attempt:
     tools: Tools
     claim: Claim
     halted: Halt | None = None
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     said: str = ""
     check: Check | None = None
     notes: list[Note] = field(default_factory=list)
@@ -90,7 +91,7 @@ class Attempt:
         try:
             bench = await self.tools.workshop.open(view)
         except MabError as error:
-            return Ending(self.halted, AgentResult(False, error=str(error), cause=_cause(error)))
+            return Ending(self.halted, AgentResult(success=False, error=str(error), cause=_cause(error)))
         await self.tools.runs.opened(self.claim, str(bench.tree.path), bench.tree.branch)
         result = await self._until_halted(self._work(view, policy, bench), policy)
         if self.halted is Halt.LOST:
@@ -116,7 +117,7 @@ class Attempt:
             if working.done():
                 return self._outcome(working)
             self.halt(Halt.TIMEOUT)
-            return AgentResult(False, output=self.said, usage=self.usage)
+            return AgentResult(success=False, output=self.said, usage=self.usage)
         finally:
             bell.cancel()
             working.cancel()
@@ -132,21 +133,26 @@ class Attempt:
             log.error("attempt failed unexpectedly", exc_info=error)
         detail = str(error) or repr(error)
         return AgentResult(
-            False, output=self.said, error=detail, cause=_cause(error), usage=self.usage
+            success=False, output=self.said, error=detail, cause=_cause(error), usage=self.usage
         )
 
-    async def _work(
-        self, view: AgentView, policy: Mapping[str, Any], bench: Bench
-    ) -> AgentResult:
+    async def _work(self, view: AgentView, policy: Mapping[str, Any], bench: Bench) -> AgentResult:
         repo = self.tools.settings.repos[view.repo]
         if repo.setup:
             verdict = await self._command(repo.setup, bench)
             if not verdict.passed:
-                return AgentResult(False, error=verdict.tail, cause=Cause.SETUP)
+                return AgentResult(success=False, error=verdict.tail, cause=Cause.SETUP)
         result = await self.tools.executor.run(self._job(view, policy, bench), self)
         if result.success and repo.check:
-            self.check = await self._command(repo.check, bench)
+            await self._test(repo.check, bench)
         return result
+
+    async def _test(self, check: str, bench: Bench) -> None:
+        """Run the repository's check; where nothing can be confined, say so instead."""
+        try:
+            self.check = await self._command(check, bench)
+        except SandboxMissing as error:
+            self.notes.append(Note(NoteKind.BASH_OFF, str(error)))
 
     def _job(self, view: AgentView, policy: Mapping[str, Any], bench: Bench) -> Job:
         tools = self.tools
@@ -169,13 +175,8 @@ class Attempt:
         return {**self.tools.environment, processes.MARKER: self.claim.marker}
 
     async def _command(self, command: str, bench: Bench) -> Check:
-        ran = await sandbox.run_command(
-            command,
-            bench.tree.path,
-            self.tools.confinement,
-            self._environment(),
-            COMMAND_SECONDS,
-        )
+        shell = Shell(bench.tree.path, self.tools.confinement, self._environment())
+        ran = await shell.run(command, COMMAND_SECONDS)
         return Check(command, ran.exit_code, ran.tail)
 
     async def started(self, pid: int) -> None:
@@ -210,9 +211,7 @@ def _cause(error: BaseException) -> Cause:
             return Cause.DISK
         case WorktreeError():
             return Cause.WORKTREE
-        case sandbox.SandboxMissing():
+        case SandboxMissing():
             return Cause.SANDBOX
         case _:
             return Cause.INTERNAL
-
-

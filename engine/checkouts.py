@@ -134,32 +134,6 @@ async def create(repo: OpenRepo, wanted: Wanted) -> Worktree:
         raise
 
 
-async def heads(worktree: Worktree) -> tuple[str, str]:
-    """The commit where the agent's own commands left HEAD, and the one to go on from.
-
-    They differ when the agent rewrote history that was there before it: its commits are then
-    rescued, and what its files hold is committed on top of what was there.
-    """
-    git = worktree.git
-    last = await asyncio.to_thread(places.last_head, worktree.git_dir)
-    own = (
-        await git.commit_of(last) if re.fullmatch("[0-9a-f]{40,64}", last) else ""
-    ) or worktree.head
-    return own, own if await git.contains(own, worktree.head) else worktree.head
-
-
-async def advance(worktree: Worktree, commit: str, own: str, parent: str) -> str:
-    """Move the branch to the commit; returns the ref that rescued what cannot go there, or ""."""
-    git = worktree.git
-    rewritten = "" if await git.contains(parent, own) else await _rescue(worktree, own)
-    tip = await git.commit_of(worktree.ref)
-    if tip and await git.contains(tip, commit):
-        return rewritten
-    if tip in {"", worktree.head, own} and await _move(worktree, commit, tip):
-        return rewritten
-    return await _rescue(worktree, commit)
-
-
 async def discard(worktree: Worktree) -> None:
     """Remove directory, git's entry and, when it holds nothing, the branch. Raises OSError."""
     await asyncio.to_thread(places.erase, worktree.path)
@@ -195,7 +169,7 @@ async def _branch(git: Git, wanted: Wanted) -> tuple[str, str, bool]:
 async def _add(worktree: Worktree) -> None:
     # A log of HEAD tells the agent's own commits from those of others, so it is always kept.
     logged = ("-c", "core.logAllRefUpdates=true")
-    how = ("worktree", "add", "--quiet", "--force", "--no-track", "--no-guess-remote")
+    how = ("worktree", "add", "--quiet", "--force", "--no-guess-remote")
     await worktree.git.out(*logged, *how, str(worktree.path), worktree.branch)
     pointed = await asyncio.to_thread((worktree.git_dir / "gitdir").read_text)
     if pointed.strip() != str(worktree.path / ".git"):
@@ -225,26 +199,6 @@ def _pointers(top: Path, tracked: list[str]) -> list[str]:
 def _names(names: list[str]) -> str:
     shown = ", ".join(names[:5]).encode("utf-8", "replace").decode()
     return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-async def _move(worktree: Worktree, commit: str, tip: str) -> bool:
-    """Swap the branch, from inside the worktree if git still knows it, so that its log follows."""
-    with suppress(GitError):
-        inside = Git(worktree.git_dir)
-        if (await inside.run("symbolic-ref", "HEAD", worktree.ref)).code == 0:
-            return await inside.swap(worktree.ref, commit, tip)
-    return await worktree.git.swap(worktree.ref, commit, tip)
-
-
-async def _rescue(worktree: Worktree, commit: str) -> str:
-    """Keep a commit under the first free name; the same commit is kept once."""
-    for number in range(1, MAX_NAMES):
-        ref = f"refs/mab/rescue/agent-{worktree.agent}-{number}"
-        if await worktree.git.swap(ref, commit, "") or (
-            await worktree.git.commit_of(ref) == commit
-        ):
-            return ref
-    raise WorktreeError(f"agent {worktree.agent} has too many rescued commits")
 
 
 async def _undo(worktree: Worktree, *, ours: bool) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,8 +48,28 @@ class ClaudeExecutor:
         if cli is None:
             return _refused(Cause.CLI_MISSING, f"no such program: {self.cli_path or 'claude'}")
         program = await asyncio.to_thread(claude_program.launcher, job.environment, cli)
-        return await Session(job, watch, using, program).run()
+        scratch = await asyncio.to_thread(tempfile.mkdtemp, prefix="mab-run-")
+        try:
+            real = await asyncio.to_thread(_resolved, job, scratch)
+            return await Session(real, watch, using, program).run()
+        finally:
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
 
 def _refused(cause: Cause, why: str) -> AgentResult:
     return AgentResult(success=False, error=why, cause=cause)
+
+
+def _resolved(job: Job, scratch: str) -> Job:
+    """The job with its paths as the CLI sees them: without symbolic links.
+
+    What is hidden is hidden under both names. The directory for temporary files is the run's
+    own: by default the CLI gives all its sandboxes the same.
+    """
+    environment = {"CLAUDE_CODE_TMPDIR": scratch, **job.environment}
+    wall = job.confinement
+    hidden = dict.fromkeys([*wall.hidden, *(path.resolve() for path in wall.hidden)])
+    writable = tuple(path.resolve() for path in wall.writable)
+    wall = replace(wall, hidden=tuple(hidden), writable=writable)
+    workspace = job.workspace.resolve()
+    return replace(job, workspace=workspace, confinement=wall, environment=environment)

@@ -9,7 +9,13 @@ from typing import Any, assert_never
 from urllib.parse import urlsplit
 
 from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
-from claude_agent_sdk.types import HookContext, HookInput, HookJSONOutput, SandboxSettings
+from claude_agent_sdk.types import (
+    HookContext,
+    HookEvent,
+    HookInput,
+    HookJSONOutput,
+    SandboxSettings,
+)
 
 from engine import claude_launch
 from engine.executor import Confinement, Job, Sandbox
@@ -39,6 +45,7 @@ _CLI_VARIABLES = {
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # agents share nothing but their repository
     "CLAUDE_CODE_MAX_RETRIES": "2",  # some seconds; the worker's policy takes the long view
 }
+_MAX_INSTRUCTIONS = 100_000  # bytes; Linux takes no argument of a program beyond 128 KiB
 _RULES = """\
 You work in a git worktree of your own and nobody is at the keyboard: nobody can answer a \
 question or grant a permission. Decide for yourself, and say in your last message what you decided.
@@ -75,7 +82,9 @@ def appended(instructions: str) -> str:
     """
     if not instructions:
         return _RULES
-    return f"{_RULES}\n\nThe instructions of this repository:\n\n{instructions}"
+    text = instructions.encode()[:_MAX_INSTRUCTIONS].decode(errors="ignore")
+    cut = "\n(The rest is left out; read the file itself.)" if text != instructions else ""
+    return f"{_RULES}\n\nThe instructions of this repository:\n\n{text}{cut}"
 
 
 def options(
@@ -101,7 +110,7 @@ def options(
         add_dirs=list(job.confinement.writable),
         settings=json.dumps(settings(job, using)),
         sandbox=confined(job) if using is Shell.CONFINED else None,
-        hooks={"PreToolUse": [HookMatcher("WebFetch", [_doorkeeper(network)])]},
+        hooks=_hooks(network),
         stderr=heard,
     )  # fmt: skip
 
@@ -126,6 +135,7 @@ def settings(job: Job, using: Shell) -> dict[str, Any]:
     return {
         "permissions": {"allow": [*bash, *web], "deny": list(_denials(job))},
         "attribution": {"commit": "", "pr": ""},
+        "skipWebFetchPreflight": True,  # the domains were chosen by people
     }
 
 
@@ -164,6 +174,10 @@ def confined(job: Job) -> SandboxSettings:
 
 def _texts(paths: Iterable[Path]) -> list[str]:
     return [str(path) for path in paths]
+
+
+def _hooks(network: tuple[str, ...]) -> dict[HookEvent, list[HookMatcher]] | None:
+    return {"PreToolUse": [HookMatcher("WebFetch", [_doorkeeper(network)])]} if network else None
 
 
 Hook = Callable[[HookInput, str | None, HookContext], Awaitable[HookJSONOutput]]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 from claude_agent_sdk import (
     AssistantMessage,
     ClaudeSDKClient,
@@ -49,8 +50,10 @@ class Session:
         try:
             await self._follow(reporting)
             await self._client.disconnect()
+            if self._pid.done():
+                await reporting
         finally:
-            reporting.cancel()
+            await _stop(reporting)
             await self._clear()
         ending = replace(self._ending, heard=tuple(self._heard))
         return claude_messages.outcome(ending, self._usage)
@@ -64,8 +67,9 @@ class Session:
     async def _report(self) -> None:
         pid = await self._pid
         marker = self._job.environment.get(MARKER, "")
-        self._tree = await asyncio.to_thread(ProcessTree.of, pid, marker)
-        await self._watch.started(pid)
+        with suppress(psutil.NoSuchProcess):  # it has ended already
+            self._tree = await asyncio.to_thread(ProcessTree.of, pid, marker)
+            await self._watch.started(pid)
 
     async def _clear(self) -> None:
         """End what is left of the process tree, then the client, whose child is dead by now."""
@@ -136,6 +140,14 @@ class Session:
             self._usage = await _account(self._client, turns)
         except Exception:  # noqa: BLE001 - whatever is wrong, the answers were counted as well
             self._usage = claude_messages.added(self._answers.values(), self._usage)
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    """Cancel a task that something more important has overtaken."""
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()  # seen; what is raised already says more
 
 
 async def _account(client: ClaudeSDKClient, turns: int) -> Usage:

@@ -75,7 +75,8 @@ async def stage(git: Git, parent: str) -> list[str]:
     survey.left_out += await to_thread(_in_submodules, top, sorted(links))
     if survey.gone:
         await git.out("update-index", "-z", "--force-remove", "--stdin", stdin=_listed(survey.gone))
-    return survey.left_out + await _add(git, survey.present)
+    refused = await _add(git, survey.present)
+    return survey.left_out + refused + await _ignored(git, survey.present, refused)
 
 
 async def write(git: Git, parent: str, authorship: Authorship) -> str:
@@ -212,6 +213,12 @@ async def _add(git: Git, paths: list[str]) -> list[str]:
         half = len(paths) // 2
         return await _add(git, paths[:half]) + await _add(git, paths[half:])
     return []
+
+
+async def _ignored(git: Git, paths: list[str], refused: list[str]) -> list[str]:
+    """What git passed over without an error, as it does with names like `git~1`."""
+    known = {*await git.paths("ls-files", "-z"), *(text.rpartition(" (")[0] for text in refused)}
+    return [f"{path} (git does not allow this name)" for path in paths if path not in known]
 
 
 def _listed(paths: list[str]) -> bytes:

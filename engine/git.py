@@ -51,7 +51,11 @@ NOT_INHERITED = re.compile(
     r"|SEQUENCE_EDITOR|CEILING_DIRECTORIES|AUTHOR_.*|COMMITTER_.*|TRACE.*|.*_PATHSPECS)"
     r"|SSH_ASKPASS|(SLACK|ANTHROPIC|CLAUDE|MAB)_.*|.*DATABASE_URL|PGPASSWORD"
 )
-FULL = ("no space left on device", "disk quota exceeded", "file too large")
+FULL = (
+    *("no space left on device", "disk quota exceeded", "file too large"),
+    # git does not say why; where it may not write, it fails earlier, when it opens the file
+    *("unable to write file", "unable to write new index file"),
+)
 
 
 class GitError(MabError):

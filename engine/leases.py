@@ -4,7 +4,7 @@ A run belongs to the worker that its row names until it has ended. Taking over a
 change of that name, so a late worker finds out at its next word, whatever the clock says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -128,16 +128,26 @@ class Leases:
             "lease_until": now(self.seconds),
         }
 
-    async def renew(self) -> set[RunKey]:
-        """Renew everything that is this worker's; gives what still is."""
-        mine = update(Run).where(Run.worker == self.worker, Run.ended_at.is_(None))
-        renewing = mine.values(lease_until=now(self.seconds)).returning(Run.node_id, Run.attempt)
+    async def renew(self, keys: Collection[RunKey]) -> set[RunKey]:
+        """Renew the leases of these runs; gives those that still are this worker's."""
+        renewing = (
+            update(Run)
+            .where(
+                tuple_(Run.node_id, Run.attempt).in_(keys),
+                Run.worker == self.worker,
+                Run.ended_at.is_(None),
+            )
+            .values(lease_until=now(self.seconds))
+            .returning(Run.node_id, Run.attempt)
+        )
         seen = update(Worker).where(Worker.id == self.worker).values(seen_at=now())
         async with self.db.writing() as session:
             await session.execute(seen)
+            if not keys:
+                return set()
             return {(node, attempt) for node, attempt in await session.execute(renewing)}
 
-    async def cancelled(self, keys: Sequence[RunKey]) -> set[RunKey]:
+    async def cancelled(self, keys: Collection[RunKey]) -> set[RunKey]:
         """Which of these runs somebody asked to stop."""
         if not keys:
             return set()
@@ -149,7 +159,7 @@ class Leases:
         async with self.db.reading() as session:
             return {(node, attempt) for node, attempt in await session.execute(asked)}
 
-    async def take_over(self, limit: int, mine: Sequence[RunKey]) -> list[LostRun]:
+    async def take_over(self, limit: int, mine: Collection[RunKey]) -> list[LostRun]:
         """Become the owner of runs whose lease is over, to close them."""
         lost = select(Run.node_id, Run.attempt).where(
             Run.ended_at.is_(None),

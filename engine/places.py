@@ -77,10 +77,9 @@ def adopt_index(index: Path, git_dir: Path) -> None:
 
 def last_head(git_dir: Path) -> str:
     """The commit that HEAD of the worktree had when a command last moved it there."""
-    with suppress(OSError, IndexError):
-        with (git_dir / "logs" / "HEAD").open("rb") as log:
-            log.seek(max(0, os.fstat(log.fileno()).st_size - 2**16))
-            return log.read().splitlines()[-1].split(b" ", 2)[1].decode("ascii", "replace")
+    with suppress(OSError, IndexError), (git_dir / "logs" / "HEAD").open("rb") as log:
+        log.seek(max(0, os.fstat(log.fileno()).st_size - 2**16))
+        return log.read().splitlines()[-1].split(b" ", 2)[1].decode("ascii", "replace")
     return ""
 
 

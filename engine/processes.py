@@ -97,6 +97,15 @@ def started_at(pid: int) -> float:
     return int(stat.rpartition(b")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
 
 
+def runs(pid: int, pid_started: float) -> bool:
+    """Whether the process that had this pid at that time still runs."""
+    try:
+        same = abs(started_at(pid) - pid_started) < _SLACK
+        return same and _alive(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
+
+
 def members(tree: ProcessTree) -> list[psutil.Process]:
     """The living processes of the run; blocks for a scan of the process table."""
     return list(_reach(tree, set()))
@@ -142,8 +151,8 @@ def _end(tree: ProcessTree, grace: float) -> int:
 
 def _ask(tree: ProcessTree, known: set[psutil.Process], grace: float) -> None:
     """Ask the root to end; what it leaves behind stays known."""
-    root = [process for process in known if _is_root(process, tree) and not _stopped(process)]
-    if grace > 0 and root:
+    root = [process for process in known if _is_root(process, tree)]
+    if grace > 0 and root and _status(root[0]) != psutil.STATUS_STOPPED:
         _send(root, signal.SIGTERM)
         _await_end(root, time.monotonic() + grace)
 
@@ -174,17 +183,14 @@ def _send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
 
 def _alive(process: psutil.Process) -> bool:
     """Whether it can still do anything: a zombie only waits for its parent."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+    return _status(process) not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
 
 
-def _stopped(process: psutil.Process) -> bool:
+def _status(process: psutil.Process) -> str:
     try:
-        return bool(process.status() == psutil.STATUS_STOPPED)
+        return str(process.status()) if process.is_running() else psutil.STATUS_DEAD
     except psutil.Error:
-        return False
+        return psutil.STATUS_DEAD
 
 
 def _is_root(process: psutil.Process, tree: ProcessTree) -> bool:
@@ -203,7 +209,7 @@ def _reach(tree: ProcessTree, known: set[psutil.Process]) -> set[psutil.Process]
     if tree.host != host_identity():
         return set()
     families = _families()
-    barred = _own_line()
+    barred = {os.getpid(), *(ancestor.pid for ancestor in psutil.Process().parents())}
     everyone = [process for children in families.values() for process in children]
     todo = [p for p in everyone if p in known or _is_root(p, tree) or _marked(p, tree.marker)]
     found: set[psutil.Process] = set()
@@ -233,12 +239,6 @@ def _children(
     """Its children; what is older than its parent has got a reused pid for a parent."""
     born = _started(parent)
     return [child for child in families.get(parent.pid, []) if 0 <= born <= _started(child)]
-
-
-def _own_line() -> set[int]:
-    """The caller and its ancestors."""
-    caller = psutil.Process()
-    return {caller.pid, *(process.pid for process in caller.parents())}
 
 
 def _marked(process: psutil.Process, marker: str) -> bool:

@@ -25,7 +25,7 @@ CONNECT_SECONDS = 20.0
 MAX_CONNECTIONS = 64
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
-type_of_address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Dial = Callable[[str, int], Awaitable[Stream]]
 
@@ -55,7 +55,7 @@ def allowed(host: str, domains: tuple[str, ...]) -> bool:
 
 def is_public(address: str) -> bool:
     """Whether an address belongs to the internet, and to nothing nearer."""
-    ip: type_of_address = ipaddress.ip_address(address.partition("%")[0])
+    ip: Address = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         ip = _inner(ip)
     return ip.is_global and not ip.is_multicast
@@ -150,7 +150,7 @@ class Proxy:
             await _close(outside[1])
 
 
-def _inner(ip: ipaddress.IPv6Address) -> type_of_address:
+def _inner(ip: ipaddress.IPv6Address) -> Address:
     """The IPv4 address that an IPv6 address stands for, if it does."""
     if ip in NAT64:
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)

@@ -90,11 +90,17 @@ class Repos:
             return Pushed(ok=False, detail=error.detail)
         return Pushed(ran.code == 0, "" if ran.code == 0 else _refusal(ran.out, ran.words))
 
-    def links(self, repo: OpenRepo, branch: str, base: str) -> tuple[str, str]:
-        """The forge's page for a pull request ("" if unknown), and the `git fetch` line."""
+    def links(
+        self, repo: OpenRepo, branch: str, base: str, *, pushed: bool = True
+    ) -> tuple[str, str]:
+        """The forge's page for a pull request ("" if unknown), and the `git fetch` line.
+
+        What was not `pushed` has no page and is fetched from the worker's own repository.
+        """
+        there = bool(repo.remote) and pushed
         onto = "" if base == "HEAD" else base
-        page = forges.compare_url(repo.url, onto, branch) if repo.remote else ""
-        source = without_credentials(repo.url) if repo.remote else str(repo.git_dir)
+        page = forges.compare_url(repo.url, onto, branch) if there else ""
+        source = without_credentials(repo.url) if there else str(repo.git_dir)
         return page, f"git fetch {shlex.quote(source)} {shlex.quote(branch)}"
 
     async def _cloned(self, name: str, settings: Repo) -> OpenRepo:

@@ -6,26 +6,22 @@ and a private /tmp are writable. Domains are reached through a proxy on a unix s
 
 import asyncio
 import os
-import re
 import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine import processes
+from engine import processes, programs
 from engine.errors import MabError
 from engine.executor import Confinement, Sandbox
-from engine.processes import ProcessTree
+from engine.programs import CommandResult, Started
 from engine.proxy import Proxy
 
-TAIL_LINES = 40
-TAIL_BYTES = 4096
 PROBE_SECONDS = 10.0
-DRAIN_SECONDS = 1.0  # for the last words of a command whose processes are gone
 PROXY_PORT = 3128  # inside; the sandbox has a loopback of its own
 SOCKET = "/tmp/.mab-proxy"  # noqa: S108 - inside the sandbox, where /tmp is private
 # Sockets of daemons and of the user's session live here: docker's is the way to root.
@@ -41,19 +37,10 @@ BRIDGE = (
     f"socat -u OPEN:/dev/null TCP:127.0.0.1:{PROXY_PORT} 2>/dev/null && break; sleep 0.1; done; "
     'exec "$@"'
 )
-Started = Callable[[int], Awaitable[None]]
 
 
 class SandboxMissing(MabError):
     """Commands cannot be confined on this host."""
-
-
-@dataclass(frozen=True)
-class CommandResult:
-    """How a command ended."""
-
-    exit_code: int | None  # None: it did not end in time
-    tail: str  # the last lines that it wrote
 
 
 @dataclass(frozen=True)
@@ -76,28 +63,30 @@ class Shell:
         if problem := await trouble(self.confinement):
             raise SandboxMissing(problem)
         async with self._arguments(command) as (arguments, environment):
-            return await _finished(arguments, self._dressed(environment), timeout, started)
+            return await programs.run(arguments, self._dressed(environment), timeout, started)
 
     @asynccontextmanager
     async def _arguments(self, command: str) -> AsyncIterator[tuple[list[str], dict[str, str]]]:
         """The program to start, with what it needs beside it."""
-        wanted = [shutil.which("bash") or "sh", "-c", command]
+        wanted = [_program("bash", "sh"), "-c", command]
         confined = self.confinement
         if confined.sandbox is Sandbox.OFF:
             # bash's own chdir: a directory that is missing is then the command's error
             enter = [wanted[0], "-c", 'cd -- "$0" && exec "$@"', str(self.workspace)]
             yield [*enter, *wanted], {}
             return
-        walls = [*SEALED, *await asyncio.to_thread(mounts, self.workspace, confined)]
-        walls += ["--chdir", str(self.workspace)]
+        workspace = await asyncio.to_thread(self.workspace.resolve)
+        walls = [_program("bwrap"), *SEALED, "--chdir", str(workspace)]
+        walls += await asyncio.to_thread(mounts, workspace, confined)
         if not confined.network:
-            yield ["bwrap", *walls, "--", *wanted], {}
+            yield [*walls, "--", *wanted], {}
             return
         place = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="mab-proxy-"))
         try:
             async with Proxy(place / "s", confined.network):
                 walls += ["--bind", str(place / "s"), SOCKET]
-                yield ["bwrap", *walls, "--", "sh", "-c", BRIDGE, "sh", *wanted], _proxied()
+                bridge = [_program("sh"), "-c", BRIDGE, "sh"]
+                yield [*walls, "--", *bridge, *wanted], _proxied()
         finally:
             await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
@@ -121,7 +110,7 @@ async def trouble(confinement: Confinement) -> str:
     programs = ("bwrap", "socat") if confinement.network else ("bwrap",)
     if missing := [program for program in programs if not shutil.which(program)]:
         packages = " and ".join("bubblewrap" if name == "bwrap" else name for name in missing)
-        return f"the sandbox needs {packages}: install it, or write sandbox = \"off\" in [agent]"
+        return f'the sandbox needs {packages}: install it, or write sandbox = "off" in [agent]'
     return await _probe()
 
 
@@ -144,14 +133,9 @@ def mounts(workspace: Path, confinement: Confinement) -> list[str]:
     return [word for path in ordered for word in at[path]]
 
 
-def tail_of(output: bytes) -> str:
-    """The last lines of an output, fit to be shown."""
-    text = output.decode("utf-8", "replace").replace("\r\n", "\n")
-    text = re.sub(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-_])", "", text)
-    text = re.sub(r"[^\n]*\r(?!\n)", "", text)  # progress bars: what was overwritten
-    text = "".join(c for c in text if c in "\n\t" or c.isprintable()).rstrip()
-    shown = "\n".join(text.split("\n")[-TAIL_LINES:])
-    return shown.encode()[-TAIL_BYTES:].decode("utf-8", "ignore")
+def _program(*names: str) -> str:
+    """The first of these programs that is installed, by the worker's PATH, not the command's."""
+    return next(filter(None, map(shutil.which, names)), names[-1])
 
 
 def _there(paths: tuple[str, ...]) -> list[str]:
@@ -171,44 +155,11 @@ def _proxied() -> dict[str, str]:
 
 async def _probe() -> str:
     """Whether the kernel lets bubblewrap do its work here."""
-    result = await _finished(["bwrap", *SEALED, "--", "true"], dict(os.environ), PROBE_SECONDS)
+    path = {"PATH": os.environ.get("PATH", os.defpath)}
+    result = await programs.run([_program("bwrap"), *SEALED, "--", "true"], path, PROBE_SECONDS)
     if result.exit_code == 0:
         return ""
     return (
         f"bubblewrap cannot make a sandbox on this host ({result.tail[-200:] or 'no answer'}): "
         'allow unprivileged user namespaces, or write sandbox = "off" in [agent]'
-    )
-
-
-async def _finished(
-    arguments: list[str],
-    environment: dict[str, str],
-    timeout: float,
-    started: Started | None = None,
-) -> CommandResult:
-    ours, theirs = os.pipe()
-    # A pipe of our own: what a command leaves behind may hold it open, but not keep us waiting.
-    reading = asyncio.create_task(_last_words(ours))
-    try:
-        process = await _start(arguments, environment, theirs)
-    finally:
-        os.close(theirs)
-    tree = ProcessTree.of(process.pid, environment.get(processes.MARKER, ""))
-    try:
-        code = await _waited(process, timeout, started)
-    finally:
-        await asyncio.shield(_swept(process, tree, reading))
-    return CommandResult(code, tail_of(await reading))
-
-
-async def _start(
-    arguments: list[str], environment: dict[str, str], out: int
-) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=out,
-        stderr=out,
-        env=environment,
-        start_new_session=True,
     )

@@ -142,9 +142,14 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def ledger(self) -> Path:
+        """The directory of the SQLite database; agents must not see it."""
+        return self.home.expanduser().resolve() / "ledger"
+
+    @property
     def database(self) -> str:
         """The database's URL in SQLAlchemy's form, with the async driver of its kind."""
-        return async_url(self.database_url or f"sqlite:///{self.home.expanduser() / 'mab.db'}")
+        return async_url(self.database_url or f"sqlite:///{self.ledger / 'mab.db'}")
 
 
 def async_url(url: str) -> str:

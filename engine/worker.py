@@ -1,6 +1,7 @@
 """The worker: claims pending agents for its free slots and carries them out."""
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -37,7 +38,9 @@ class Worker:
     leases: Leases
     workflows: Workflows
     told: Callable[[], None] = lambda: None  # somebody should look at the outbox
+    drain_seconds: float = DRAIN_SECONDS
     attempts: dict[RunKey, Attempt] = field(default_factory=dict)
+    closing: set[RunKey] = field(default_factory=set)  # lost runs that are being closed here
     last_tick: float = field(default_factory=monotonic)
     renewed: float = field(default_factory=monotonic)
     stopping: bool = False
@@ -57,7 +60,8 @@ class Worker:
 
     async def join(self, version: str) -> None:
         """Become known, and close what dead workers of this host left."""
-        pid, started = await asyncio.to_thread(processes.myself)
+        pid = os.getpid()
+        started = await asyncio.to_thread(processes.started_at, pid)
         await self.leases.register(Offer(self.slots, self.repos, version, pid, started))
         await self.bury_dead()
 
@@ -65,9 +69,10 @@ class Worker:
         """Stop what was cancelled, close what was lost, claim what is pending."""
         async with self._ticking:
             self.last_tick = monotonic()
-            for key in await self.leases.cancelled(list(self.attempts)):
+            for key in await self.leases.cancelled(self.attempts):
                 self.attempts[key].halt(Halt.CANCEL)
-            for lost in await self.leases.take_over(LOST_PER_TICK, list(self.attempts)):
+            for lost in await self.leases.take_over(LOST_PER_TICK, self.attempts):
+                self.closing.add(lost.key)
                 self._spawn(self._close_lost(lost))
             if not self.stopping:
                 for claim in await self.leases.claim(self._free(), self.repos):
@@ -84,7 +89,13 @@ class Worker:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """Say what no part of the program expected; the run's lease ends, and it is taken over."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task failed", exc_info=error)
 
     async def _carry_out(self, attempt: Attempt) -> None:
         claim = attempt.claim
@@ -106,37 +117,42 @@ class Worker:
             raise
         except Exception as error:
             log.exception("attempt failed unexpectedly")
-            result = AgentResult(False, error=repr(error), cause=Cause.INTERNAL)
+            result = AgentResult(success=False, error=repr(error), cause=Cause.INTERNAL)
             return Ending(attempt.halted, result)
 
     async def _close(self, claim: Claim, ending: Ending) -> None:
         """Record the end, however long the database is away."""
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception(is_passing), wait=wait_exponential_jitter(0.2, 5), reraise=True
+            retry=retry_if_exception(is_passing), wait=wait_exponential_jitter(max=5), reraise=True
         ):
             with attempt:
                 verdict = await self.tools.runs.close(claim, ending)
-                log.info("attempt ended", outcome=verdict.outcome, cause=verdict.cause)
+                ended = {"outcome": verdict.outcome, "cause": verdict.cause}
+                log.info("attempt ended", **ended, error=ending.result.error)
 
     async def _close_lost(self, lost: LostRun) -> None:
         """End what a lost run left running, keep its work, and let its agent go on."""
         with structlog.contextvars.bound_contextvars(agent=lost.agent_id, attempt=lost.attempt):
-            work = Work()
-            if lost.host == self.leases.host:
-                await processes.end(
-                    ProcessTree(lost.pid or 0, lost.pid_started or 0.0, lost.marker, lost.host)
-                )
-                work = await self._salvage(lost)
-            with suppress(LostLease):
-                await self._close(lost, Ending(Halt.LOST, AgentResult(False), work))
+            try:
+                work = await self._recover(lost)
+                await self._close(lost, Ending(Halt.LOST, AgentResult(success=False), work))
+            except LostLease:
+                log.warning("somebody else closes this lost run")
+            finally:
+                self.closing.discard(lost.key)
         await self._after()
 
-    async def _salvage(self, lost: LostRun) -> Work:
+    async def _recover(self, lost: LostRun) -> Work:
         view, _ = await self.tools.runs.brief(lost)
+        if lost.host != self.leases.host or not lost.workspace:
+            return view.work  # that host's own worker ends its processes and saves the rest
+        await processes.end(
+            ProcessTree(lost.pid or 0, lost.pid_started or 0.0, lost.marker, lost.host)
+        )
         try:
             return await self.tools.workshop.salvage(view, Path(lost.workspace))
-        except MabError as error:
-            log.exception("work of a lost run could not be kept", error=str(error))
+        except MabError:
+            log.exception("work of a lost run could not be kept")
             return view.work
 
     async def _after(self) -> None:
@@ -153,7 +169,7 @@ class Worker:
     async def renew(self) -> None:
         """Renew all leases; freeze the agents while that is impossible, end those we lost."""
         try:
-            ours = await self.leases.renew()
+            ours = await self.leases.renew({*self.attempts, *self.closing})
         except Exception as error:
             if not is_passing(error):
                 raise
@@ -196,7 +212,7 @@ class Worker:
     async def stop(self) -> None:
         """Take nothing new, let agents end for a moment, hand over the rest with their work."""
         self.stopping = True
-        await self._settle(DRAIN_SECONDS)
+        await self._settle(self.drain_seconds)
         for attempt in self.attempts.values():
             attempt.halt(Halt.HANDOVER)
         await self._settle(None)

@@ -1,6 +1,6 @@
 """Where an agent works: its worktree before the attempt, its commit after it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Workshop:
 
     repos: Repos
     worktrees: Worktrees
+    push: Mapping[str, bool]  # by repository: whether branches go to its remote
 
     async def open(self, view: AgentView) -> Bench:
         """Open a worktree for an agent's next attempt; raises RepositoryError, WorktreeError.
@@ -61,10 +62,12 @@ class Workshop:
         return await self._publish(bench, view, work) if work.changed else work
 
     async def _publish(self, bench: Bench, view: AgentView, work: Work) -> Work:
+        compare, fetch = self.repos.links(bench.repo, work.branch, bench.base.ref)
+        if not bench.repo.remote or not self.push[view.repo]:
+            return replace(work, fetch=fetch)
         before = view.work.commit if view.work.pushed else ""
         pushed = await self.repos.push(bench.repo, work.branch, work.commit, before)
-        compare, fetch = await self.repos.links(bench.repo, work.branch, bench.base.ref)
-        failed = (Note(NoteKind.PUSH_FAILED, pushed.detail),) if pushed.detail else ()
+        failed = () if pushed.ok else (Note(NoteKind.PUSH_FAILED, pushed.detail),)
         return replace(
             work,
             pushed=pushed.ok,
@@ -73,9 +76,31 @@ class Workshop:
             notes=(*work.notes, *failed),
         )
 
+    async def salvage(self, view: AgentView, workspace: Path) -> Work:
+        """Keep what a lost attempt left in its worktree, and remove that."""
+        found = await self.worktrees.remove(workspace)
+        saved, before = found.saved, view.work
+        moved = (Note(NoteKind.RESCUED, str(found.moved_to)),) if found.moved_to else ()
+        if saved is None:
+            return replace(before, notes=(*before.notes, *moved))
+        return Work(
+            branch=found.branch,
+            base_commit=found.base_commit,
+            commit=saved.commit,
+            files=saved.files,
+            pushed=before.pushed,
+            notes=tuple(_saved_notes(saved)),
+        )
+
     async def discard(self, workspace: Path) -> None:
         """Remove a worktree whose work has been kept, so that its branch is free."""
         await self.worktrees.remove(workspace)
+
+    async def diff(self, view: AgentView, limit_bytes: int) -> str:
+        """What an agent changed, as text; raises RepositoryError, GitError."""
+        repo = await self.repos.open(view.repo)
+        work = view.work
+        return await self.worktrees.diff(repo, work.base_commit, work.commit, limit_bytes)
 
 
 def _message(view: AgentView) -> str:
@@ -86,6 +111,10 @@ def _message(view: AgentView) -> str:
 def _notes(base: Base, saved: Saved) -> Iterator[Note]:
     if base.stale:
         yield Note(NoteKind.BASE_STALE, base.stale)
+    yield from _saved_notes(saved)
+
+
+def _saved_notes(saved: Saved) -> Iterator[Note]:
     if saved.left_out:
         yield Note(NoteKind.LEFT_OUT, ", ".join(saved.left_out))
     if saved.rescued:

@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine import checkouts, commits, places
+from engine import branches, checkouts, commits, places
 from engine.checkouts import DiskFull, Worktree, WorktreeError, slug, translated
 from engine.commits import Authorship
-
 from engine.places import LOST
 from engine.repos import OpenRepo, Repos, RepositoryError
 from engine.views import FileChange
@@ -40,6 +39,7 @@ class Salvaged:
 
     path: Path
     branch: str = ""
+    base_commit: str = ""
     saved: Saved | None = None
     moved_to: Path | None = None  # its repository is gone; nothing was deleted
 
@@ -116,7 +116,7 @@ class Worktrees:
             await self._discard(worktree)
         except (RepositoryError, Unrecorded):
             return Salvaged(path, moved_to=await asyncio.to_thread(places.set_aside, path))
-        return Salvaged(path, worktree.branch, saved)
+        return Salvaged(path, worktree.branch, worktree.base_commit, saved)
 
     async def orphans(self, known: Collection[Path]) -> tuple[Path, ...]:
         """Directories below the root that are none of the `known` ones."""
@@ -137,14 +137,14 @@ class Worktrees:
         return await self.save(worktree, name, f"Save what {name} left")
 
     async def _save(self, worktree: Worktree, authorship: Authorship) -> Saved:
-        own, parent = await checkouts.heads(worktree)
+        own, parent = await branches.heads(worktree)
         scratch = await asyncio.to_thread(places.scratch, worktree.git_dir, self.root)
         try:
             git = replace(worktree.git, work_tree=worktree.path)
             git = git.having(GIT_INDEX_FILE=str(scratch / "index"))
             left_out = await commits.stage(git, parent)
             commit = await commits.write(git, parent, authorship)
-            rescued = await checkouts.advance(worktree, commit, own, parent)
+            rescued = await branches.advance(worktree, commit, own, parent)
             if not rescued:
                 await asyncio.to_thread(places.adopt_index, scratch / "index", worktree.git_dir)
         finally:

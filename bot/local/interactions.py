@@ -47,7 +47,7 @@ class Interactions:
 
     async def command(self, user: User, channel: Channel, typed: str, thread: str | None) -> Answer:
         """A slash command; refused in threads, as Slack does."""
-        name, _, text = typed.partition(" ")
+        name, text = [*typed.split(maxsplit=1), "", ""][:2]
         if name not in self.commands:
             return self._shown(user, f"{name} is not a valid command.", "invalid_command")
         if thread is not None:

@@ -1,11 +1,12 @@
-'''The page's side of the workspace: its files, live updates, uploads and downloads.
+"""The page's side of the workspace: its files, live updates, uploads and downloads.
 
 Protocol: JSON over the WebSocket /page/live (the cookie is needed).
 
 Server to page: {"type":"state","team","bot_id","users":[{id,name,real_name,is_bot,is_guest}],
 "me":"U…","channels":[{id,name,is_private,is_im,user?,is_archived,members}],
 "messages":{channel:[msg…]},"commands":[{command,description,usage_hint,
-subcommands:[{name,usage,hint}]}],"chips":[{label,text}],"banner":str}, then increments:
+subcommands:[{name,usage,hint}]}],"shortcuts":[{name,callback_id}],
+"chips":[{label,text}],"banner":str}, then increments:
 {"type":"message","action":"posted|changed|deleted","channel","message"} ·
 {"type":"ephemeral","user","channel","thread_ts","message":{ts,text,blocks},
 "action":"posted|changed|deleted"} ·
@@ -26,7 +27,7 @@ with a slash is a command) · {"do":"edit"|"delete","as","channel","ts","text"} 
 {"do":"shortcut","as","channel","ts","callback_id"} · {"do":"channel","as","name"}.
 Each gets {"type":"reply","id":n,"ok":bool,"error"?}. Files are sent by POST /page/upload
 (multipart: as, channel, thread_ts, text, files) and fetched by GET /page/file/<id>.
-'''
+"""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ from bot.local.state import State
 from bot.local.validation import Refused
 
 Json = dict[str, Any]
+Increments = asyncio.Queue[Json]
 PAGE = Path(__file__).with_name("page")
 SHOWN_INLINE = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
@@ -57,6 +59,7 @@ class Dressing:
     banner: str = ""
     chips: tuple[Json, ...] = ()
     commands: tuple[Json, ...] = ()
+    shortcuts: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class PageApi:
         """The page; with the token in the address, a cookie and the plain address first."""
         if not self.guard.enters(request):
             return await self.file(request)
-        response = web.HTTPSeeOther("/")
+        response = web.Response(status=303, headers={"Location": "/"})
         cookie = {"httponly": True, "samesite": "Strict", "path": "/"}
         response.set_cookie(self.guard.cookie, self.guard.token, **cookie)  # type: ignore[arg-type]
         return response
@@ -94,7 +97,7 @@ class PageApi:
             await socket.send_json(self._state())
             pump = asyncio.create_task(_pump(queue, socket))
             try:
-                await self._listen(socket)
+                await self._listen(socket, queue)
             finally:
                 pump.cancel()
                 self._live.discard(socket)
@@ -132,25 +135,25 @@ class PageApi:
     async def archive(self, request: web.Request) -> web.StreamResponse:
         """A permalink: the page, with the place after the hash."""
         digits = request.match_info["digits"]
-        raise web.HTTPFound(f"/#{request.match_info['channel']}/{digits[:-6]}.{digits[-6:]}")
+        place = f"/#{request.match_info['channel']}/{digits[:-6]}.{digits[-6:]}"
+        return web.Response(status=302, headers={"Location": place})
 
     async def close(self) -> None:
         """Hang up on every open page."""
         for socket in list(self._live):
             await socket.close()
 
-    async def _listen(self, socket: web.WebSocketResponse) -> None:
+    async def _listen(self, socket: web.WebSocketResponse, queue: Increments) -> None:
         running: set[asyncio.Task[None]] = set()
         async for message in socket:
             if message.type is WSMsgType.TEXT:
-                task = asyncio.create_task(self._carry_out(socket, message.data))
+                task = asyncio.create_task(self._carry_out(message.data, queue))
                 running.add(task)
                 task.add_done_callback(running.discard)
 
-    async def _carry_out(self, socket: web.WebSocketResponse, data: str) -> None:
-        reply = await self.acts.carry_out(parsed(data))
-        if not socket.closed:
-            await socket.send_json(reply)
+    async def _carry_out(self, data: str, queue: Increments) -> None:
+        """The reply takes the way of the increments, so it comes after what it answers."""
+        queue.put_nowait(await self.acts.carry_out(parsed(data)))
 
     def _state(self) -> Json:
         keys = ("id", "name", "real_name", "is_bot", "is_guest")
@@ -167,12 +170,13 @@ class PageApi:
                 for channel in state.channels
             },
             "commands": list(self.dressing.commands),
+            "shortcuts": list(self.dressing.shortcuts),
             "chips": list(self.dressing.chips),
             "banner": self.dressing.banner,
         }
 
 
-async def _pump(queue: "asyncio.Queue[Json]", socket: web.WebSocketResponse) -> None:
+async def _pump(queue: Increments, socket: web.WebSocketResponse) -> None:
     while not socket.closed:
         await socket.send_json(await queue.get())
 

@@ -23,12 +23,16 @@ class Used:
 
 def pick(blocks: list[Json], wanted: str, block_id: str = "") -> Used:
     """What has this action id or visible text. LookupError names what is there."""
-    seen: list[str] = []
     for owner, element in acting(blocks):
-        used = _match(Used(owner, element), wanted, seen)
+        used = _match(Used(owner, element), wanted)
         if used is not None and block_id in ("", owner):
             return used
-    raise LookupError(f"nothing to press named {wanted!r}; there is {seen}")
+    raise LookupError(f"nothing to press named {wanted!r}; there is {labels(blocks)}")
+
+
+def labels(blocks: list[Json]) -> list[str]:
+    """What people can read on everything that they can press."""
+    return [text for _, element in acting(blocks) for text in _texts(element)]
 
 
 def slash(user: User, channel: Channel, command: str, text: str) -> Json:
@@ -103,22 +107,28 @@ def action(used: Used, ts: str) -> Json:
     return body
 
 
-def _match(used: Used, wanted: str, seen: list[str]) -> Used | None:
+def _match(used: Used, wanted: str) -> Used | None:
     element = used.element
-    labels = {"": element.get("text")}
-    labels |= {key: (element.get(key) or {}).get("text") for key in _FEEDBACK}
-    for key, label in labels.items():
-        text = label.get("text") if isinstance(label, dict) else None
-        seen += [text] if text else []
-        if text == wanted and text is not None:
-            return replace(used, chosen=element[key].get("value")) if key else used
-    if wanted == element["action_id"]:
+    if wanted == element["action_id"] or wanted == _label(element):
         return used
+    for key in _FEEDBACK:
+        if _label(element.get(key) or {}) == wanted:
+            return replace(used, chosen=element[key].get("value"))
     try:
         return replace(used, chosen=forms.option(element, wanted))
     except Refused:
-        seen += [o["text"]["text"] for o in forms.options(element)]
         return None
+
+
+def _texts(element: Json) -> list[str]:
+    shown = [_label(element), *(_label(element.get(key) or {}) for key in _FEEDBACK)]
+    shown += [option["text"]["text"] for option in forms.options(element)]
+    return [text for text in shown if text is not None]
+
+
+def _label(element: Json) -> str | None:
+    label = element.get("text")
+    return label.get("text") if isinstance(label, dict) else None
 
 
 _FEEDBACK = ("positive_button", "negative_button")

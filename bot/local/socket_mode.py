@@ -62,6 +62,7 @@ class Sockets:
     clock: Callable[[], float]
     connections: list[web.WebSocketResponse] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
+    greeted: int = 0
     _tickets: dict[str, float] = field(default_factory=dict)
     _waiting: dict[str, Waiting] = field(default_factory=dict)
 
@@ -132,6 +133,7 @@ class Sockets:
 
     async def _hello(self, socket: web.WebSocketResponse) -> None:
         self.connections.append(socket)
+        self.greeted += 1
         seconds = int(self.timing.connection)
         await socket.send_json(
             {

@@ -180,6 +180,17 @@ class State:
         found = (c for c in self.channels.values() if where == c.id or name == c.name)
         return _pick(found, lambda _: True, f"channel {where}")
 
+    def direct(self, user: User) -> Channel:
+        """The direct messages of the bot and a person, made when there are none."""
+        for channel in self.channels.values():
+            if channel.is_im and channel.user == user.id:
+                return channel
+        members = {user.id, self.bot.id}
+        identity = self.ids.make("D")
+        channel = Channel(identity, identity, is_im=True, user=user.id, members=members)
+        self.channels[channel.id] = channel
+        return channel
+
     def channel_messages(self, channel: str) -> list[Message]:
         """All messages of a channel with those in its threads, oldest first."""
         return sorted(self.messages.get(channel, {}).values(), key=lambda m: m.ts)

@@ -1,58 +1,25 @@
-"""LocalSlack: a Slack workspace on the loopback, driven by a page or by a test."""
+"""LocalSlack: a Slack-compatible workspace on the loopback, started and stopped."""
 
-import secrets
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Self
 
-from bot.local import assembly, payloads
-from bot.local.assembly import BOT_SCOPES, Parts, Person
-from bot.local.calls import Call
-from bot.local.faults import Faults
-from bot.local.interactions import Answer
-from bot.local.modals import View
-from bot.local.people import Content
-from bot.local.socket_mode import Delivery
-from bot.local.state import Channel, Message, User
-from bot.local.timing import Timing
-from bot.local.validation import Refused
-
-Json = dict[str, Any]
-T = TypeVar("T")
-PATIENCE = 5.0
+from bot.local.assembly import Setup, assemble
+from bot.local.driving import Driving
+from bot.local.faults import Fault
 
 
-@dataclass(kw_only=True)
-class LocalSlack:
-    """A workspace with a bot, people and channels; `async with` starts and stops it.
+class LocalSlack(Driving):
+    """Starts with `async with LocalSlack(…) as slack`; the options are those of `Setup`.
 
-    Users and channels are named by id or by name in every call. `limits` False turns Slack's
-    rate limits off; `subscriptions` are the event names of the app's manifest
-    (`message.channels`, `app_mention`; None: everything).
+    `api_url`, `bot_token` and `app_token` are what the app needs; `page_url` is for people.
     """
 
-    team: str = "Local"
-    bot: str = "agent"
-    people: Sequence[Person] = assembly.PEOPLE
-    commands: Sequence[Json] = ({"command": "/agent", "description": "", "usage_hint": ""},)
-    chips: Sequence[Json] = ()
-    banner: str = ""
-    scopes: Iterable[str] = BOT_SCOPES
-    subscriptions: Iterable[str] | None = None
-    limits: bool = True
-    timing: Timing = field(default_factory=Timing)
-    clock: Callable[[], float] = time.time
-    bot_token: str = field(default_factory=lambda: f"xoxb-{secrets.token_hex(16)}")
-    app_token: str = field(default_factory=lambda: f"xapp-{secrets.token_hex(16)}")
-    parts: Parts = field(init=False)
-    _address: tuple[str, int] = field(init=False, default=("127.0.0.1", 0))
+    def __init__(self, **options: Any) -> None:
+        self.setup = Setup(**options)
+        super().__init__(assemble(self.setup))
+        self._address = ("127.0.0.1", 0)
+        self._outage: Fault | None = None
 
-    def __post_init__(self) -> None:
-        """Put the parts together; nothing listens yet."""
-        self.parts = assembly.assemble(self)
-
-    async def __aenter__(self) -> "LocalSlack":
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -60,16 +27,26 @@ class LocalSlack:
         await self.stop()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen on the loopback; port 0 takes a free one."""
+        """Listen on the loopback; port 0 takes a free one. OSError when the port is taken."""
         taken = await self.parts.server.start(host, port)
         self._address = (host, taken)
         shown = f"[{host}]" if ":" in host else host
         self.parts.state.address = f"http://{shown}:{taken}"
 
     async def stop(self) -> None:
-        """Close every connection and forget what is still to be delivered."""
+        """Close every connection; what was still to be delivered is forgotten."""
         await self.parts.events.stop()
         await self.parts.server.stop()
+
+    @property
+    def bot_token(self) -> str:
+        """The token that opens the Web API."""
+        return self.setup.bot_token
+
+    @property
+    def app_token(self) -> str:
+        """The token that opens Socket Mode."""
+        return self.setup.app_token
 
     @property
     def api_url(self) -> str:
@@ -81,72 +58,33 @@ class LocalSlack:
         """The address of the page, with the token that opens it."""
         return f"{self.parts.state.address}/?token={self.parts.guard.token}"
 
-    @property
-    def bot_user(self) -> str:
-        """The bot's user id, to mention it."""
-        return self.parts.state.bot.id
+    async def goes_down(self) -> None:
+        """An outage: nothing is accepted any more, and open connections are cut."""
+        self._outage = self.faults.reset_connections()
+        await self.parts.server.refuse()
+        await self.parts.desk.sockets.hang_up()
 
-    @property
-    def faults(self) -> Faults:
-        """What goes wrong on purpose."""
-        return self.parts.faults
+    async def comes_back(self) -> None:
+        """The end of the outage, at the same address."""
+        await self.parts.server.listen(*self._address)
+        self.faults.clear(self._outage)
 
-    @property
-    def calls(self) -> list[Call]:
-        """Every Web API call so far."""
-        return self.parts.api.calls
+    async def refreshes(self, reason: str = "refresh_requested") -> None:
+        """Slack asks the app to open new connections; with `warning` it may still wait."""
+        await self.parts.desk.sockets.disconnect(reason, close=False)
 
-    @property
-    def deliveries(self) -> list[Delivery]:
-        """Every envelope so far, with what became of it."""
-        return self.parts.sockets.deliveries
+    async def disconnects(self) -> None:
+        """Slack closes every connection without a word."""
+        await self.parts.desk.sockets.hang_up()
 
-    @property
-    def connections(self) -> int:
-        """How many Socket Mode connections the app has open."""
-        return len(self.parts.sockets.connections)
+    def retries_now(self) -> None:
+        """The time for every outstanding ack, and every pause before a retry, is over."""
+        self.parts.events.retry_now()
 
-    def user(self, who: str) -> User:
-        """The user. LookupError when there is none."""
-        return self.parts.state.user(who)
+    def release_events(self, *, reverse: bool = False) -> None:
+        """Deliver what `faults.hold_events` kept back, newest first if wanted."""
+        self.parts.events.release(reverse=reverse)
 
-    def channel(self, where: str) -> Channel:
-        """The channel; `@name` means the direct messages of that person with the bot."""
-        if where.startswith("@"):
-            return self.parts.desk.direct(self.user(where))
-        return self.parts.state.channel(where)
-
-    def add_channel(
-        self, name: str, members: Iterable[str] = (), *, private: bool = False, bot: bool = True
-    ) -> Channel:
-        """A new channel; without members everybody is in it."""
-        everybody = [u.id for u in self.parts.state.users.values() if not u.is_bot]
-        who = [self.user(m).id for m in members] or everybody
-        return self.parts.add_channel(name, {*who, *([self.bot_user] if bot else [])}, private)
-
-    async def says(
-        self,
-        who: str,
-        where: str,
-        text: str,
-        thread: str | None = None,
-        files: Sequence[Content] = (),
-    ) -> str:
-        """A person posts; the ts. `files` are (name, content). Refused as Slack would."""
-        user, channel = self.user(who), self.channel(where)
-        return self.parts.people.write(user, channel, text, thread, files).ts
-
-    async def commands_(self, who: str, where: str, text: str) -> Answer:
-        """As `command`."""
-        return await self.command(who, where, text)
-
-    async def command(
-        self, who: str, where: str, text: str, thread: str | None = None
-    ) -> Answer:
-        """A person sends a slash command; what the ack carried, or the error that they saw."""
-        user, channel = self.user(who), self.channel(where)
-        return await self.parts.interactions.command(user, channel, text, thread)
-
-    async def settled(self, predicate: Callable[[], T], timeout: float = PATIENCE) -> T:
-        """The first true value of the predicate, asked again at every change."""
-        return await self.parts.changes.settled(predicate, timeout)
+    def revokes_token(self, *, app: bool = False) -> None:
+        """The bot's token, or the app's, opens nothing any more."""
+        self.parts.api.tokens.revoked.add(self.app_token if app else self.bot_token)

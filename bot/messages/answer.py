@@ -11,14 +11,15 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from bot.messages.blocks import Attachment, units
-from bot.messages.words import clean
+from bot.messages.blocks import Attachment
+from bot.messages.words import bounded, clean, units
 
 JOINER = "\u2060"
 LIMIT = 12_000  # in a block
 EXCERPT = 3_000
+LABEL = 300  # characters in front of a link that are looked through for its host
 CALL = re.compile(
-    r"(?P<open><|&lt;|&#0*60;|&#x0*3c;)(?=\\?[@#][A-Z0-9]|\\?![a-z]|[a-z][a-z0-9+.-]*:[^\s<>]*\|)",
+    r"(?P<open><|&lt;|&#0*60;|&#x0*3c;)(?=\\?[@#][A-Z0-9]|\\?![a-z]|[a-z][a-z0-9+.-]{0,20}:[^\s<>|]{0,3000}\|)",
     re.IGNORECASE,
 )
 GROUP = re.compile(r"@(?=(?:channel|here|everyone)\b)", re.IGNORECASE)
@@ -45,7 +46,7 @@ def answer(agent_id: int, text: str, room: int = LIMIT) -> Answer:
     if units(shown) <= min(room, LIMIT):
         return Answer(shown)
     name = f"agent-{agent_id}-answer.md"
-    cut = _closed(shown[:EXCERPT].rstrip())
+    cut = _closed(bounded(shown, EXCERPT))
     note = f"\n\n*The answer goes on: all of its {len(whole):,} characters are in {name}.*"
     return Answer(cut + note, Attachment(name, f"The whole answer of agent {agent_id}", whole))
 
@@ -64,7 +65,8 @@ def _open(prose: str) -> str:
 
 def _with_host(found: re.Match[str]) -> str:
     host = _host(found["url"])
-    label = found.string[found.string.rfind("[", 0, found.start()) + 1 : found.start()]
+    before = found.string[max(0, found.start() - LABEL) : found.start()]
+    label = before[before.rfind("[") + 1 :]
     return found[0] if not host or host in label else f" ({host})]"
 
 
@@ -77,4 +79,4 @@ def _host(url: str) -> str:
 
 def _closed(cut: str) -> str:
     """A cut text whose open code fence is closed, so that what follows is not code."""
-    return f"{cut}…\n```" if cut.count("```") % 2 else f"{cut}…"
+    return f"{cut}\n```" if cut.count("```") % 2 else cut

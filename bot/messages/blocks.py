@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from bot.messages.words import bounded, clean
+from bot.messages.words import bounded, clean, units
 
 Block = dict[str, Any]
 
@@ -97,11 +97,6 @@ def dangerous(made: Block, confirm: Confirm) -> Block:
     return {**made, "style": "danger", "confirm": asked}
 
 
-def units(text: str) -> int:
-    """The length as Slack may count it: UTF-16 units."""
-    return len(text.encode("utf-16-le", "replace")) // 2
-
-
 def weight(made: Any) -> int:
     """How much text there is in blocks or a part of them."""
     match made:
@@ -117,4 +112,4 @@ def weight(made: Any) -> int:
 
 def _mrkdwn(text: str) -> Block:
     # verbatim: Slack makes no links and mentions of its own out of what it finds
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
+    return {"type": "mrkdwn", "text": text.strip() or "…", "verbatim": True}

@@ -113,7 +113,7 @@ def _queued(agent: AgentView, shown: Card) -> str:
 
 def _ended(agent: AgentView) -> str:
     spent = f"{words.money(agent.usage.cost)} · {words.duration(agent.duration_ms)}"
-    said = outcome(agent)
+    said = outcome(agent).removeprefix("is ").removeprefix("was ")
     return f"{said[0].upper()}{said[1:]} · {spent}"
 
 
@@ -123,7 +123,7 @@ def outcome(agent: AgentView) -> str:
         case Status.COMPLETED:
             return "is done" if agent.work.changed else "is done and changed nothing"
         case Status.FAILED:
-            return f"failed: {causes.advice(agent.cause).short}"
+            return f"failed, {causes.advice(agent.cause).short}"
         case Status.CANCELLED:
             return "was stopped"
         case Status.SKIPPED:

@@ -102,7 +102,7 @@ ADVICE = {
         "See that a worker runs (`mab doctor`), then press Retry.",
     ),
     Cause.INTERNAL: Advice(
-        "an error of ours",
+        "of an error of ours",
         "An error of ours ended it.",
         "Press Retry; if it happens again, show the message below to whoever runs this bot.",
     ),

@@ -18,7 +18,7 @@ def logs(agent: AgentView, entries: Sequence[LogEntry]) -> Message:
         return Message(text, [blocks.plain(f"Agent {agent.id} has done nothing yet.")])
     shown = [words.bounded(_entry(entry), WIDTH) for entry in entries[-INLINE:]]
     cut = len(entries) > INLINE or any(len(_entry(entry)) > WIDTH for entry in entries)
-    small = "Times are UTC." + (" The file has everything." if cut else "")
+    small = "UTC time, #attempt, step." + (" The file has everything." if cut else "")
     seen = [
         blocks.mrkdwn(f"*{title}*"),
         blocks.preformatted("\n".join(shown), INLINE * (WIDTH + 1)),
@@ -32,7 +32,7 @@ def _file(agent: AgentView, entries: Sequence[LogEntry]) -> Attachment:
 
 
 def _entry(entry: LogEntry) -> str:
-    return f"{entry.at:%H:%M:%S}  {entry.attempt}  {_what(entry)}"
+    return f"{entry.at:%H:%M:%S} #{entry.attempt} {_what(entry)}"
 
 
 def _what(entry: LogEntry) -> str:

@@ -92,7 +92,7 @@ def failed(error: MabError, typed: str) -> Message:
 
 def not_found(agent_id: int) -> Message:
     """There is no such agent."""
-    return _line(f"There is no agent {agent_id}. `list` shows those that there are")
+    return _line(f"There is no agent {agent_id}. Type /agent list to see those that there are")
 
 
 def which_agent(agents: Sequence[AgentView], verb: str) -> Message:

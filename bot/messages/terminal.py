@@ -60,7 +60,7 @@ def diff_file(notice: Notice, diff_text: str) -> Message:
 
 def _title(agent: AgentView) -> str:
     said = f"Agent {agent.id} {outcome(agent)}"
-    return f"{said}. Retry?" if agent.status is Status.FAILED else said
+    return f"{said} (Retry?)" if agent.status is Status.FAILED else said
 
 
 def _outcome(agent: AgentView, notice: Notice) -> str:

@@ -53,20 +53,25 @@ def flat(text: str) -> str:
     return " ".join(clean(text).split())
 
 
+def units(text: str) -> int:
+    """The length of `text` as Slack may count it: in UTF-16 units."""
+    return len(text.encode("utf-16-le", "replace")) // 2
+
+
 def bounded(text: str, limit: int) -> str:
-    """`text`, or its beginning with an ellipsis, in at most `limit` characters."""
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    """`text`, or its beginning with an ellipsis, in at most `limit` UTF-16 units."""
+    if units(text) <= limit:
+        return text
+    kept = text.encode("utf-16-le", "replace")[: 2 * (limit - 1)]
+    return kept.decode("utf-16-le", "ignore").rstrip() + "…"
 
 
 def escaped(text: str, limit: int) -> str:
-    """`text` on one line with Slack's three characters escaped, in at most `limit` characters."""
+    """`text` on one line with Slack's three characters escaped, in at most `limit` units."""
     whole = flat(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    if len(whole) <= limit:
-        return whole
-    cut = whole[: limit - 1]
-    if cut.rfind("&") > cut.rfind(";"):
-        cut = cut[: cut.rfind("&")]
-    return cut.rstrip() + "…"
+    cut = bounded(whole, limit)
+    in_entity = cut != whole and cut.rfind("&") > cut.rfind(";")
+    return cut[: cut.rfind("&")].rstrip() + "…" if in_entity else cut
 
 
 def code(text: str, limit: int = 120) -> str:
@@ -76,7 +81,7 @@ def code(text: str, limit: int = 120) -> str:
 
 def notification(head: str, task: str = "") -> str:
     """What a phone shows: `head` and as much of the task as fits into 120 characters."""
-    start = escaped(head, NOTIFICATION)
+    start = escaped(head, NOTIFICATION) or "…"
     room = NOTIFICATION - len(start) - 2
     return f"{start}: {escaped(task, room)}" if task.strip() and room > 10 else start
 

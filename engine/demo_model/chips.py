@@ -107,25 +107,31 @@ def _testing(words: str) -> Turn:
 
 
 def _edited(talk: Conversation) -> Turn:
-    module, test = (unnumbered(result.text) for result in talk.of("Read")[:2])
+    # by name: calls of one turn are answered in the order in which they end
+    texts = {result.arguments["file_path"]: unnumbered(result.text) for result in talk.of("Read")}
     try:
-        found = repair(module, test)
+        found = repair(texts[_MODULE], texts[_TEST])
     except SyntaxError as error:
         return say(f"I cannot read the sources as Python: {error}")
     if not found:
         return say(f"I found nothing in {_MODULE} that {_TEST} contradicts; nothing was changed.")
     change = {"file_path": _MODULE, "old_string": found.old, "new_string": found.new}
-    words = f"`{found.function}` contradicts its test: `{found.old.strip()}`."
+    words = f"`{found.function}` contradicts its test: `{_last(found.old)}`."
     return Turn(words, (Call("Edit", change),))
 
 
 def _repaired(talk: Conversation) -> Turn:
     edit = talk.of("Edit")[-1].arguments
-    change = f"`{edit['old_string'].strip()}` is now `{edit['new_string'].strip()}` in {_MODULE}."
+    old, new = _last(edit["old_string"]), _last(edit["new_string"])
+    change = f"In {_MODULE}, `{old}` is now `{new}`."
     runs = talk.of("Bash")
     if not runs:
         return say(f"{change}\n\nI could not run the tests: there is no Bash here.")
     return say(f"{change}\n\nTests before: {_verdict(runs[0])}. Tests now: {_verdict(runs[-1])}.")
+
+
+def _last(source: str) -> str:
+    return source.splitlines()[-1].strip()
 
 
 def _verdict(run: Result) -> str:

@@ -48,8 +48,13 @@ class DemoModel:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead the CLI here."""
-        return {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": self.token}
+        """The variables that lead the CLI here, past any proxy."""
+        return {
+            "ANTHROPIC_BASE_URL": self.url,
+            "ANTHROPIC_API_KEY": self.token,
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+        }
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=_MAX_BODY)

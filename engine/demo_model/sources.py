@@ -61,7 +61,7 @@ def functions(python: str) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True)
 class Repair:
-    """One operator to be changed, with the line that holds it."""
+    """A function with one operator to be changed."""
 
     function: str
     old: str
@@ -81,8 +81,9 @@ def repair(module: str, test: str) -> Repair | None:
             cases = [case[1:] for case in expected if case[0] == node.name]
             sign, fitting = found[0], _fitting(cases)
             if cases and sign not in fitting and len(fitting) == 1:
-                line = module.split("\n")[found[1] - 1]
-                return Repair(node.name, line, line.replace(sign, fitting[0]))
+                lines = module.split("\n")[node.lineno - 1 : found[1]]
+                mended = [*lines[:-1], lines[-1].replace(sign, fitting[0])]
+                return Repair(node.name, "\n".join(lines), "\n".join(mended))
     return None
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-_QUOTES = ('""', "“”", "„“", "«»", "''", "``", "\u2018\u2019")  # opening and closing
+_QUOTES = ['""', "“”", "„“", "«»", "''", "``", "\u2018\u2019"]  # opening and closing
 _FENCE = r"```[^\n`]*\n(?P<{0}_f>.*?)\n?```"
 _POLITE = r"(?:please[, ]+)?(?:(?:can|could|would) you (?:please )?)?"
 _END = r"\s*(?:,?\s*please)?[.!?]?"
@@ -15,10 +15,7 @@ def _quoted(name: str) -> str:
 
     The marks may not occur within it: what reads like two texts is better not understood.
     """
-    marks = (
-        f"{left}(?P<{name}_{n}>[^{left}{right}]*){right}"
-        for n, (left, right) in enumerate(_QUOTES)
-    )
+    marks = (f"{pair[0]}(?P<{name}_{n}>[^{pair}]*){pair[1]}" for n, pair in enumerate(_QUOTES))
     return f"(?:{_FENCE.format(name)}|{'|'.join(marks)})"
 
 

@@ -299,6 +299,18 @@ def test_start_times_tell_processes_apart(nursery: Nursery) -> None:
         processes.started_at(first.pid)
 
 
+async def test_a_process_runs_until_it_ended_and_nobody_else_for_it(nursery: Nursery) -> None:
+    first = nursery.start(SLEEP)
+    started = processes.started_at(first.pid)
+    assert processes.runs(first.pid, started)
+    assert not processes.runs(first.pid, started - 10)
+    first.kill()
+    await eventually(lambda: gone(psutil.Process(first.pid)))  # not reaped yet
+    assert not processes.runs(first.pid, started)
+    first.wait()
+    assert not processes.runs(first.pid, started)
+
+
 def test_the_host_is_the_same_for_every_process_here() -> None:
     code = "from engine import processes; print(processes.host_identity())"
     shown = subprocess.check_output([sys.executable, "-c", code], text=True).strip()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.logs import configure
 from bot.secrets import BadSecret, Redaction, Secrets, git_environment, redact, take
 from engine.environment import cleaned, model_environment
 
@@ -344,3 +345,57 @@ def test_git_gets_what_is_nobody_elses() -> None:
         ("SLACK_APP_TOKEN", "DATABASE_URL", "ANTHROPIC_API_KEY", "GH_TOKEN", "FORGE_PASSWORD"), "x"
     )
     assert git_environment(values) == {"GH_TOKEN": "x", "FORGE_PASSWORD": "x"}
+
+
+LOGGING = """
+import asyncio, logging, sys, warnings
+import structlog
+from bot.logs import about, configure
+from bot.secrets import Secrets
+configure("info", Secrets({"T": "xoxb-1234-the-token"}))
+log = structlog.stdlib.get_logger("ours")
+async def main():
+    with about(agent=12, attempt=2):
+        await asyncio.create_task(say())
+    log.info("outside")
+async def say():
+    log.info("began", url="https://xoxb-1234-the-token@host")
+    logging.getLogger("slack_bolt").warning("sent %s", "xoxb-1234-the-token")
+asyncio.run(main())
+log.debug("too fine")
+logging.getLogger("apscheduler.executors.default").info("Running job")
+warnings.warn("an old thing")
+try:
+    raise ValueError("xoxb-1234-the-token")
+except ValueError:
+    log.exception("broke")
+"""
+
+
+def test_logs_are_json_lines_with_ids_and_no_secret() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", LOGGING], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "the-token" not in ran.stderr
+    lines = [json.loads(line) for line in ran.stderr.splitlines()]
+    said = [(line["event"].split("\n")[0], line["level"], line.get("agent")) for line in lines]
+    assert [entry for entry in said if "UserWarning" not in entry[0]] == [
+        ("began", "info", 12),
+        ("sent [secret]", "warning", 12),
+        ("outside", "info", None),
+        ("broke", "error", None),
+    ]
+    assert len(said) == 5
+    assert lines[0]["url"] == "https://[secret]@host"
+    assert (lines[0]["attempt"], lines[0]["logger"], lines[1]["logger"]) == (
+        2,
+        "ours",
+        "slack_bolt",
+    )
+    assert lines[0]["timestamp"].endswith("Z")
+    assert lines[-1]["exception"].endswith("ValueError: [secret]")
+
+
+def test_an_unknown_log_level_is_refused() -> None:
+    with pytest.raises(ValueError, match="use debug, info, warning or error"):
+        configure("loud", Secrets({}))

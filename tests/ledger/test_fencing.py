@@ -24,9 +24,9 @@ async def test_workers_share_no_claim(ledger: LedgerWorld) -> None:
 
 async def test_a_live_lease_is_not_taken_over(ledger: LedgerWorld) -> None:
     await ledger.spawn()
-    await ledger.claim("w1")
+    [claim] = await ledger.claim("w1")
     await ledger.pass_time(50)
-    assert await ledger.worker("w1").leases.renew() != set()
+    assert await ledger.worker("w1").leases.renew({claim.key}) == {claim.key}
     await ledger.pass_time(50)
     assert await ledger.take_over("w2") == []
 
@@ -51,7 +51,7 @@ async def test_every_late_word_of_a_replaced_worker_is_refused(ledger: LedgerWor
     await ledger.pass_time(61)
     await ledger.take_over("w2")
     zombie = ledger.worker("w1")
-    assert await zombie.leases.renew() == set()
+    assert await zombie.leases.renew({late.key}) == set()
     with pytest.raises(LostLease):
         await ledger.finish(late, worker="w1")
     with pytest.raises(LostLease):
@@ -81,7 +81,7 @@ async def test_a_pause_past_the_lease_is_harmless_when_nobody_took_over(
     agent = await ledger.spawn()
     [claim] = await ledger.claim("w1")
     await ledger.pass_time(600)
-    assert await ledger.worker("w1").leases.renew() == {claim.key}
+    assert await ledger.worker("w1").leases.renew({claim.key}) == {claim.key}
     assert await ledger.finish(claim) is Status.COMPLETED
     assert await ledger.told(agent) == ["request.ended"]
 

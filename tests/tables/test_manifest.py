@@ -66,4 +66,5 @@ def test_the_shortcut_and_the_direct_messages(manifest: dict[str, Any]) -> None:
     (shortcut,) = manifest["features"]["shortcuts"]
     assert (shortcut["type"], shortcut["callback_id"]) == ("message", "spawn")
     home = manifest["features"]["app_home"]
-    assert home["messages_tab_enabled"] and not home["messages_tab_read_only_enabled"]
+    assert home["messages_tab_enabled"] is True
+    assert home["messages_tab_read_only_enabled"] is False

@@ -51,7 +51,7 @@ def join(desk: Desk, args: Args) -> Json:
 def open_direct(desk: Desk, args: Args) -> Json:
     """conversations.open: direct messages with one person."""
     known = bool(args.text("channel"))
-    channel = desk.channel(args) if known else desk.direct(desk.user(args, "users"))
+    channel = desk.channel(args) if known else desk.state.direct(desk.user(args, "users"))
     body = {"id": channel.id, **({"is_im": True} if args.flag("return_im") else {})}
     return {"channel": body, "no_op": False, "already_open": False}
 

@@ -3,25 +3,29 @@
 import { Composer } from "./composer.js";
 import { Forms } from "./forms.js";
 import { Live } from "./live.js";
-import { announce, showConnection, showTitle } from "./status.js";
+import { arrived, whispered } from "./arrivals.js";
+import { showConnection, showTitle } from "./status.js";
 import { drawChannelHead, drawThreadHead, welcome } from "./heads.js";
 import { Sidebar } from "./sidebar.js";
-import { Store, isRoot } from "./store.js";
+import { Store } from "./store.js";
 import { openSwitcher } from "./switcher.js";
 import { applyTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 import { toast } from "./popups.js";
+import { sentence } from "./refusals.js";
 import { listenToKeys, listenToDrops, listenToHistory, remember, recalled } from "./habits.js";
 
-const WIDE = 1080;
+const JUST_NOW_MS = 1000;
+const NOTICE_LAG_MS = 100;
 
 class Page {
   store = new Store();
   channel = null;
   thread = null;
   editing = null;
-  #following = null;
+  following = null;
   #drawing = false;
+  #noticedAt = -Infinity;
 
   constructor() {
     this.store.go = (id) => this.go(id);
@@ -88,17 +92,17 @@ class Page {
   #markRead() {
     if (document.visibilityState !== "visible") return false;
     const last = (list) => list.filter((message) => !message.ephemeral).at(-1)?.ts ?? "0";
-    const main = this.timeline.atEnd && this.store.markRead(this.channel, "", last(this.store.roots(this.channel)));
-    const side = this.thread && this.threadTimeline.atEnd && this.store.markRead(this.channel, this.thread, last(this.store.thread(this.channel, this.thread)));
+    const main = this.timeline.seesLast && this.store.markRead(this.channel, "", last(this.store.roots(this.channel)));
+    const side = this.thread && this.threadTimeline.seesLast && this.store.markRead(this.channel, this.thread, last(this.store.thread(this.channel, this.thread)));
     return main || side;
   }
 
   #take(event) {
     this.store.apply(event);
     if (event.type === "state") this.#restore();
-    if (event.type === "notice" && event.user === this.store.me) toast(event.text, "notice");
-    if (event.type === "message" && event.action === "posted") this.#arrived(event);
-    if (event.type === "ephemeral" && event.action !== "deleted") this.#whispered(event);
+    if (event.type === "notice" && event.user === this.store.me) this.#noticed(event.text);
+    if (event.type === "message" && event.action === "posted") arrived(this, event);
+    if (event.type === "ephemeral" && event.action !== "deleted") whispered(this, event);
     this.render();
   }
 
@@ -110,23 +114,13 @@ class Page {
     const open = wanted ?? visible.find((channel) => !channel.is_im) ?? visible[0];
     const thread = this.thread ?? kept.thread;
     this.channel = open?.id ?? null;
-    this.thread = this.store.messages.get(this.channel)?.has(thread) ? thread : null;
+    const message = this.store.messages.get(this.channel)?.get(thread);
+    this.thread = message ? this.threadOf(message) : null;
   }
 
-  #arrived({ channel, message }) {
-    if (message.user !== this.store.me && channel === this.channel) announce(this, message);
-    const root = this.store.messages.get(channel)?.get(message.thread_ts);
-    const follows = this.#following?.channel === channel && root && !isRoot(message) && root.ts > this.#following.since;
-    if (!follows || this.thread || channel !== this.channel || innerWidth < WIDE) return;
-    this.#following = null;
-    this.openThread(root.ts, false);
-  }
-
-  #whispered({ user, thread_ts: thread, message, channel }) {
-    if (user !== this.store.me) return;
-    announce(this, message);
-    const hidden = channel !== this.channel || (thread && thread !== this.thread);
-    if (hidden) toast(`Only for you, ${thread ? "in a thread" : `in #${this.store.channelName(channel)}`}: ${message.text}`);
+  #noticed(text) {
+    this.#noticedAt = performance.now();
+    toast(text, "notice");
   }
 
   /** Does something as the acting person; resolves to whether it worked. Failures are shown. */
@@ -135,17 +129,26 @@ class Page {
       await this.live.act({ as: this.store.me, ...action });
       return true;
     } catch (error) {
-      toast(error.message, "error");
+      const told = await this.#isTold(performance.now() - JUST_NOW_MS);
+      if (!told && error.message !== "view_errors") toast(sentence(error.message), "error");
       return false;
     }
   }
 
-  /** Posts a text or gives a command. */
-  post({ channel, thread }, text) {
+  /** Whether the workspace itself said something since then; its words may come just after the reply. */
+  async #isTold(since) {
+    await new Promise((resolve) => setTimeout(resolve, NOTICE_LAG_MS));
+    return this.#noticedAt > since;
+  }
+
+  /** Posts a text or gives a command; resolves to whether it was taken. A command that the workspace refused was not. */
+  async post({ channel, thread }, text) {
+    const asked = performance.now();
     const newest = [...(this.store.messages.get(channel)?.keys() ?? [])].at(-1) ?? "0";
-    if (!thread) this.#following = { channel, since: newest };
+    if (!thread) this.following = { channel, since: newest };
     this.timeline.toEnd();
-    return this.act({ do: "post", channel, thread_ts: thread, text });
+    const taken = await this.act({ do: "post", channel, thread_ts: thread, text });
+    return taken && !(text.startsWith("/") && (await this.#isTold(asked)));
   }
 
   /** Types an example task for the person and sends it. */
@@ -228,6 +231,11 @@ class Page {
 
   threadOf(message) {
     return message.thread_ts ?? message.ts;
+  }
+
+  repliesWords(root) {
+    const count = this.store.replies(this.channel, root).length;
+    return `${count} ${count === 1 ? "reply" : "replies"}`;
   }
 
   isUnread(message) {

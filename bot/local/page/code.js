@@ -4,6 +4,7 @@ import { el, iconButton } from "./dom.js";
 import { icon } from "./icons.js";
 
 const MAX_LINES = 3000;
+const HUNK = /^@@ -(\d+)(?:,\d+)? \+(\d+)/;
 
 /** A preformatted block. */
 export function codeBlock(text, language = "") {
@@ -38,14 +39,15 @@ export function isDiffName(name) {
 export function diff(text) {
   const lines = text.replace(/\n$/, "").split("\n");
   const rows = [];
-  const at = { old: 0, fresh: 0 };
+  const isWhole = lines.some((line) => HUNK.test(line));
+  const at = isWhole ? { old: 0, fresh: 0, inHunk: false } : { old: NaN, fresh: NaN, inHunk: true };
   for (const line of lines.slice(0, MAX_LINES)) rows.push(diffRow(line, at));
   if (lines.length > MAX_LINES) rows.push(row("meta", "", "", `… ${lines.length - MAX_LINES} more lines in the file`));
   return el("div", { class: "diff", tabindex: 0, role: "group", "aria-label": "Diff" }, el("div", { class: "diff-lines" }, rows));
 }
 
 function diffRow(line, at) {
-  const hunk = /^@@ -(\d+)(?:,\d+)? \+(\d+)/.exec(line);
+  const hunk = HUNK.exec(line);
   if (hunk) {
     [at.old, at.fresh, at.inHunk] = [Number(hunk[1]), Number(hunk[2]), true];
     return row("hunk", "", "", line);
@@ -60,17 +62,22 @@ function diffRow(line, at) {
 
 function headerRow(line) {
   const file = /^diff --git a\/.* b\/(.*)$/.exec(line);
-  return file ? row("file", "", "", file[1]) : row("meta", "", "", line);
+  if (file) return row("file", "", "", file[1]);
+  return /^(index |--- |\+\+\+ )/.test(line) ? null : row("meta", "", "", line);
 }
 
 function row(kind, old, fresh, text) {
   return el(
     "div",
     { class: `diff-line diff-${kind}` },
-    el("span", { class: "diff-number", "data-n": old }),
-    el("span", { class: "diff-number", "data-n": fresh }),
+    lineNumber(old),
+    lineNumber(fresh),
     el("span", { class: "diff-text" }, text || " "),
   );
+}
+
+function lineNumber(number) {
+  return el("span", { class: "diff-number", "data-n": Number.isNaN(number) ? "" : number });
 }
 
 /** How many lines a diff adds and removes. */

@@ -2,23 +2,19 @@
 
 import { el, iconButton, morph } from "./dom.js";
 import { icon } from "./icons.js";
-import { commandIn, suggest, usageOf } from "./completion.js";
+import { commandIn, usageOf } from "./completion.js";
 import { upload } from "./live.js";
-import { avatar, fileSize } from "./people.js";
+import { Offer } from "./offer.js";
+import { fileSize } from "./people.js";
 import { toast } from "./popups.js";
 
 const MAX_FILE = 50_000_000;
 const TALLEST = 260;
-let count = 0;
 
 export class Composer {
-  #id = `composer-${(count += 1)}`;
-  #offer = null;
-  #picked = 0;
   #files = [];
   #drafts = new Map();
   #place = null;
-  #dismissed = "";
   #sending = false;
 
   /** `where()` gives {channel, thread} or null; `page` is the application. */
@@ -26,33 +22,32 @@ export class Composer {
     Object.assign(this, { page, where, inThread });
     this.box = el("textarea", {
       rows: 1,
-      role: "combobox",
-      "aria-autocomplete": "list",
-      "aria-controls": `${this.#id}-list`,
-      "aria-expanded": "false",
       oninput: () => this.#typed(),
       onkeydown: (event) => this.#key(event),
     });
+    this.offer = new Offer(this.box, page, inThread, () => this.#typed());
     this.#wire();
     this.node = this.#frame();
   }
 
   #wire() {
     this.box.addEventListener("focus", () => this.render());
-    this.box.addEventListener("blur", () => setTimeout(() => this.render(), 120));
-    this.box.addEventListener("click", () => this.#look());
+    this.box.addEventListener("blur", () => {
+      this.offer.close();
+      setTimeout(() => this.render(), 120);
+    });
+    this.box.addEventListener("click", () => this.offer.look());
     this.box.addEventListener("paste", (event) => this.#paste(event));
   }
 
   #frame() {
     this.picker = el("input", { type: "file", multiple: true, hidden: true, onchange: () => this.#picks() });
-    this.list = el("div", { class: "completion", id: `${this.#id}-list`, role: "listbox", hidden: true, "aria-label": "Suggestions" });
     this.above = el("div", { class: "composer-above" });
     this.tray = el("div", { class: "tray" });
     this.sendButton = iconButton(icon("send"), "Send", () => this.send(), { class: "send" });
     const attach = iconButton(icon("clip"), "Attach files", () => this.picker.click());
     const row = el("div", { class: "composer-row" }, attach, this.box, this.sendButton, this.picker);
-    return el("div", { class: "composer" }, this.list, this.above, el("div", { class: "composer-box" }, this.tray, row));
+    return el("div", { class: "composer" }, this.offer.list, this.above, el("div", { class: "composer-box" }, this.tray, row));
   }
 
   focus() {
@@ -83,7 +78,7 @@ export class Composer {
     this.#place = place;
     this.#files = [];
     this.box.value = this.#drafts.get(place) ?? "";
-    this.#close();
+    this.offer.close();
     this.#grow();
   }
 
@@ -105,7 +100,7 @@ export class Composer {
     if (!text.startsWith("/")) return null;
     if (this.inThread) return this.#threadHint(text);
     const usage = usageOf(text, this.page.store);
-    if (!usage || (this.#offer && this.#offer.title !== "Options")) return null;
+    if (!usage || this.offer.covers("Options")) return null;
     const whole = usage.usage?.startsWith("/") ? usage.usage : `${text.split(/\s/)[0]} ${usage.usage?.startsWith(usage.name) ? "" : `${usage.name} `}${usage.usage ?? ""}`;
     return el("div", { class: "hint", key: "hint" }, el("code", null, whole), usage.hint && el("span", null, usage.hint));
   }
@@ -166,7 +161,7 @@ export class Composer {
 
   #typed() {
     this.#grow();
-    this.#look();
+    this.offer.look();
     this.render();
   }
 
@@ -175,83 +170,9 @@ export class Composer {
     this.box.style.setProperty("height", `${Math.min(this.box.scrollHeight, TALLEST)}px`);
   }
 
-  #look() {
-    const { value, selectionStart: caret, selectionEnd: end } = this.box;
-    const isQuiet = value.slice(0, caret) === this.#dismissed || caret !== end;
-    this.#offer = isQuiet ? null : suggest(value, caret, { store: this.page.store, inThread: this.inThread });
-    this.#picked = 0;
-    this.#renderOffer();
-  }
-
-  #renderOffer() {
-    this.list.hidden = !this.#offer;
-    this.box.setAttribute("aria-expanded", String(Boolean(this.#offer)));
-    if (!this.#offer) {
-      this.box.removeAttribute("aria-activedescendant");
-      return;
-    }
-    const rows = this.#offer.items.map((item, index) => this.#row(item, index));
-    const keys = el("div", { class: "completion-title" }, el("span", null, this.#offer.title), el("span", { class: "wide-only" }, el("kbd", null, "↑↓"), " choose ", el("kbd", null, "Tab"), " take ", el("kbd", null, "Esc"), " close"));
-    morph(this.list, [keys, ...rows]);
-    this.box.setAttribute("aria-activedescendant", `${this.#id}-${this.#picked}`);
-    this.list.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
-  }
-
-  #row(item, index) {
-    const user = item.kind === "person" && this.page.store.users.get(item.id);
-    const label = el("span", { class: "completion-label" }, item.label, item.usage && el("span", { class: "completion-usage" }, ` ${item.usage}`));
-    const props = { id: `${this.#id}-${index}`, role: "option", class: `completion-row ${item.kind}`, "aria-selected": String(index === this.#picked) };
-    const row = el("div", props, user && avatar(user, "small"), label, item.detail && el("span", { class: "completion-detail" }, item.detail));
-    row.onclick = () => this.#accept(item);
-    row.onpointerdown = (event) => event.preventDefault();
-    return row;
-  }
-
-  #accept(item) {
-    const caret = this.box.selectionStart;
-    const end = item.insert.endsWith(" ") && this.box.value[caret] === " " ? caret + 1 : caret;
-    this.box.focus();
-    this.box.setRangeText(item.insert, this.#offer.from, end, "end");
-    this.#typed();
-  }
-
-  #close() {
-    this.#offer = null;
-    this.#renderOffer();
-  }
-
   #key(event) {
     if (event.isComposing) return;
-    const handled = this.#offer ? this.#offerKey(event) : this.#plainKey(event);
-    if (handled) event.preventDefault();
-  }
-
-  #offerKey(event) {
-    const { items, from } = this.#offer;
-    const item = items[this.#picked];
-    switch (event.key) {
-      case "ArrowDown":
-      case "ArrowUp":
-        this.#picked = (this.#picked + (event.key === "ArrowDown" ? 1 : -1) + items.length) % items.length;
-        this.#renderOffer();
-        return true;
-      case "Escape":
-        event.stopPropagation();
-        this.#dismissed = this.box.value.slice(0, this.box.selectionStart);
-        this.#close();
-        this.render();
-        return true;
-      case "Enter":
-        if (event.shiftKey || this.box.value.slice(from, this.box.selectionStart) === item.insert.trimEnd()) return this.#plainKey(event);
-        this.#accept(item);
-        return true;
-      case "Tab":
-        if (event.shiftKey) return false;
-        this.#accept(item);
-        return true;
-      default:
-        return false;
-    }
+    if (this.offer.takes(event) || this.#plainKey(event)) event.preventDefault();
   }
 
   #plainKey(event) {
@@ -260,7 +181,6 @@ export class Composer {
       return true;
     }
     if (event.key === "ArrowUp" && !this.box.value) return this.page.editLast(this.inThread);
-    if (event.key === "Escape" && !this.inThread) this.box.blur();
     return false;
   }
 
@@ -272,8 +192,7 @@ export class Composer {
     const [where, place] = [this.where(), this.#place];
     this.#files = [];
     this.box.value = "";
-    this.#dismissed = "";
-    this.#close();
+    this.offer.close();
     this.#grow();
     this.#sending = files.length > 0;
     this.render();

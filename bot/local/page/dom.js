@@ -115,5 +115,6 @@ export function link(address, ...children) {
 
 /** A small button that shows only an icon. */
 export function iconButton(picture, label, onclick, props) {
-  return el("button", { type: "button", class: "icon-button", title: label, "aria-label": label, onclick, ...props }, picture);
+  const { class: more = "", ...rest } = props ?? {};
+  return el("button", { type: "button", class: `icon-button ${more}`, title: label, "aria-label": label, onclick, ...rest }, picture);
 }

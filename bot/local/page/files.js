@@ -37,7 +37,7 @@ function pictureCard(file, address) {
 function textCard(file, address) {
   const body = el("div", { class: "file-body" });
   const counts = el("span", { class: "counts" });
-  const copyPlace = el("span");
+  const copyPlace = el("span", { class: "file-copy" });
   const details = el("details", { class: "file", open: true }, el("summary", null, fileHead(file, address, [counts, copyPlace]), icon("chevron")), body);
   fill({ file, address, body, counts, copyPlace });
   return details;

@@ -9,7 +9,7 @@ export function drawChannelHead(page) {
   const { store } = page;
   const channel = store.channels.get(page.channel);
   const title = el("h1", null, el("span", { class: "room-sign" }, channelSign(channel, store)), el("span", null, store.channelName(channel.id)));
-  const menu = iconButton(icon("menu"), "Channels", () => page.drawer(true), { class: "icon-button narrow-only" });
+  const menu = iconButton(icon("menu"), "Channels", () => page.drawer(true), { class: "narrow-only" });
   morph(document.getElementById("channel-head"), [menu, title, channel.is_archived && el("span", { class: "badge" }, "archived"), members(channel, store), banner(store)]);
 }
 
@@ -22,15 +22,15 @@ function members(channel, store) {
 }
 
 function banner({ banner: text }) {
-  return text && el("span", { class: `banner ${/real/i.test(text) ? "banner-real" : ""}`, title: text }, el("span", { class: "dot" }), el("span", null, text));
+  return text && el("span", { class: `banner ${/^real/i.test(text) ? "banner-real" : ""}`, title: text }, el("span", { class: "dot" }), el("span", null, text));
 }
 
 /** Draws the head of the thread pane. */
 export function drawThreadHead(page) {
   const name = page.store.channelName(page.channel);
   const sign = page.store.channels.get(page.channel)?.is_im ? "" : "#";
-  const back = iconButton(icon("back"), "Back", () => page.closeThread(), { class: "icon-button narrow-only" });
-  const close = iconButton(icon("close"), "Close thread", () => page.closeThread(), { class: "icon-button wide-only" });
+  const back = iconButton(icon("back"), "Back", () => page.closeThread(), { class: "narrow-only" });
+  const close = iconButton(icon("close"), "Close thread", () => page.closeThread(), { class: "wide-only" });
   morph(document.getElementById("thread-head"), [back, el("h2", null, "Thread", el("small", null, `${sign}${name}`)), close]);
 }
 

@@ -5,6 +5,7 @@ import { emoji, EMOJI } from "./emoji.js";
 import { codeBlock } from "./code.js";
 import { bracketed } from "./mrkdwn.js";
 
+const DEEPEST = 20;
 const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^`\s]*)[^`]*$/;
 const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])(?:\s+(.*)|)$/;
 const RULE = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/;
@@ -13,29 +14,37 @@ const DELIMITER = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
 
 /** The elements of a Markdown text. `names` knows users and channels. */
 export function markdown(text, names) {
-  return blocks(text.replaceAll("\r\n", "\n").replaceAll("\t", "    ").split("\n"), names);
+  const lines = text.replaceAll("\r\n", "\n").replaceAll("\t", "    ").split("\n");
+  return blocks(lines.map(withoutTrailing), { names, depth: 0 });
 }
 
-function blocks(lines, names) {
+function withoutTrailing(line) {
+  return line.endsWith("  ") ? `${line.trimEnd()}  ` : line;
+}
+
+function blocks(lines, { names, depth }) {
+  if (depth > DEEPEST) return [el("p", null, lines.join(" "))];
+  const inside = { names, depth: depth + 1 };
   const nodes = [];
   let at = 0;
   while (at < lines.length) {
-    const [node, next] = block(lines, at, names);
+    const [node, next] = block(lines, at, inside);
     if (node) nodes.push(node);
     at = next;
   }
   return nodes;
 }
 
-function block(lines, at, names) {
+function block(lines, at, inside) {
+  const { names } = inside;
   const line = lines[at];
   if (!line.trim()) return [null, at + 1];
   if (FENCE.test(line)) return fence(lines, at);
   const heading = HEADING.exec(line);
   if (heading) return [el(`h${heading[1].length}`, null, span(heading[2], names)), at + 1];
   if (RULE.test(line)) return [el("hr"), at + 1];
-  if (/^ {0,3}>/.test(line)) return quote(lines, at, names);
-  if (ITEM.test(line)) return list(lines, at, names);
+  if (/^ {0,3}>/.test(line)) return quote(lines, at, inside);
+  if (ITEM.test(line)) return list(lines, at, inside);
   if (isTable(lines, at)) return table(lines, at, names);
   return paragraph(lines, at, names);
 }
@@ -48,20 +57,20 @@ function fence(lines, at) {
   return [codeBlock(lines.slice(at + 1, end).join("\n"), language), end + 1];
 }
 
-function quote(lines, at, names) {
+function quote(lines, at, inside) {
   let end = at;
   while (end < lines.length && /^ {0,3}>/.test(lines[end])) end += 1;
   const inner = lines.slice(at, end).map((line) => line.replace(/^ {0,3}> ?/, ""));
-  return [el("blockquote", null, blocks(inner, names)), end];
+  return [el("blockquote", null, blocks(inner, inside)), end];
 }
 
-function list(lines, at, names) {
+function list(lines, at, inside) {
   const [, indent, mark] = ITEM.exec(lines[at]);
   const ordered = /\d/.test(mark);
   const items = [];
   let end = at;
   while (end < lines.length && startsItem(lines[end], indent.length, ordered)) {
-    const [item, next] = listItem(lines, end, names);
+    const [item, next] = listItem(lines, end, inside);
     items.push(item);
     end = next;
   }
@@ -75,7 +84,7 @@ function startsItem(line, indent, ordered) {
   return Math.abs(item[1].length - indent) < 2 && /\d/.test(item[2]) === ordered;
 }
 
-function listItem(lines, at, names) {
+function listItem(lines, at, inside) {
   const [, indent, mark, first = ""] = ITEM.exec(lines[at]);
   const inner = [first];
   const depth = indent.length + mark.length + 1;
@@ -84,7 +93,7 @@ function listItem(lines, at, names) {
     inner.push(lines[end].replace(new RegExp(`^ {0,${depth}}`), ""));
     end += 1;
   }
-  return [itemElement(first, inner, names), end];
+  return [itemElement(first, inner, inside), end];
 }
 
 function belongs(lines, at, indent) {
@@ -98,22 +107,22 @@ function startsBlock(line) {
   return [ITEM, FENCE, HEADING, RULE, /^ {0,3}>/].some((pattern) => pattern.test(line));
 }
 
-function itemElement(first, inner, names) {
+function itemElement(first, inner, inside) {
   const task = /^\[([ xX])\]\s+/.exec(first);
-  if (!task) return el("li", null, tight(inner, names));
+  if (!task) return el("li", null, tight(inner, inside));
   const done = task[1] !== " ";
   const box = el("input", { type: "checkbox", disabled: true, checked: done, "aria-label": done ? "done" : "open" });
   const rest = [first.slice(task[0].length), ...inner.slice(1)];
-  return el("li", { class: "task-item", "data-done": String(done) }, box, el("div", null, tight(rest, names)));
+  return el("li", { class: "task-item", "data-done": String(done) }, box, el("div", null, tight(rest, inside)));
 }
 
-function tight(inner, names) {
-  const nodes = blocks(inner, names);
+function tight(inner, inside) {
+  const nodes = blocks(inner, inside);
   return nodes.flatMap((node) => (node.nodeName === "P" && nodes[0] === node ? [...node.childNodes] : [node]));
 }
 
 function isTable(lines, at) {
-  return lines[at].includes("|") && at + 1 < lines.length && lines[at + 1].includes("-") && DELIMITER.test(lines[at + 1]);
+  return lines[at].includes("|") && at + 1 < lines.length && lines[at + 1].includes("-") && DELIMITER.test(lines[at + 1].trim());
 }
 
 function table(lines, at, names) {

@@ -29,7 +29,7 @@ export function continues(message, before) {
 export function messageRow(message, page, place) {
   const user = page.store.author(message);
   const classes = ["message", place.grouped && "grouped", message.ephemeral && "ephemeral", callsMe(message, page) && "calls-me"];
-  const time = el("time", { class: "gutter-time", title: moment(message.ts).toLocaleString() }, clock(message.ts));
+  const time = el("time", { class: "gutter-time", title: moment(message.ts).toLocaleString() }, clock(message.ts).replace(/\s*[AP]M$/i, ""));
   const row = el(
     "article",
     { class: classes.filter(Boolean).join(" "), "data-ts": message.ts, tabindex: -1, "aria-label": `${user.real_name}, ${clock(message.ts)}` },
@@ -62,6 +62,15 @@ function head(message, user) {
 }
 
 function body(message, page) {
+  try {
+    return content(message, page);
+  } catch (error) {
+    console.error("a message could not be drawn", error);
+    return el("div", { class: "prose" }, el("p", null, message.text ?? ""));
+  }
+}
+
+function content(message, page) {
   if (message.deleted) return el("div", { class: "prose removed" }, "This message was deleted.");
   if (page.editing === message.ts) return editor(message, page);
   const ctx = { names: page.store, press: (block, spec, more) => press(message, page, block, { action_id: spec.action_id, ...more }) };
@@ -126,7 +135,7 @@ function toolbar(message, page, place) {
   const quick = QUICK.slice(0, 3).map((name) =>
     el("button", { type: "button", class: "icon-button wide-only", title: `:${name}:`, "aria-label": `React ${name}`, onclick: () => page.react(message.ts, name) }, emoji(name)),
   );
-  const buttons = message.ephemeral ? [] : [...quick, iconButton(icon("smile"), "React", (event) => pickEmoji(event, message, page), { class: "icon-button wide-only" })];
+  const buttons = message.ephemeral ? [] : [...quick, iconButton(icon("smile"), "React", (event) => pickEmoji(event, message, page), { class: "wide-only" })];
   if (!place.inThread && !message.ephemeral) buttons.push(iconButton(icon("thread"), "Reply in thread", () => page.openThread(thread)));
   buttons.push(iconButton(icon("more"), "More", (event) => openMenu(event.currentTarget, moreItems(message, page)), { "aria-haspopup": "menu" }));
   return el("div", { class: "toolbar", role: "toolbar", "aria-label": "Message actions" }, buttons);

@@ -3,6 +3,8 @@
 import { el } from "./dom.js";
 import { icon } from "./icons.js";
 
+const GOLDEN_ANGLE = 137.508; // neighbouring ids get colours that are far apart
+
 /** The picture of a person: initials on a colour of their own; bots have a sign. */
 export function avatar(user, size = "") {
   const props = { class: `avatar ${size} ${user.is_bot ? "avatar-bot" : ""}`, hue: hue(user.id), "aria-hidden": "true" };
@@ -16,8 +18,8 @@ function initials(name) {
 }
 
 function hue(id) {
-  const sum = [...id].reduce((total, letter) => (total * 31 + letter.codePointAt(0)) % 9973, 7);
-  return String((sum * 47) % 360);
+  const sum = [...id].reduce((total, letter) => (total * 31 + letter.codePointAt(0)) % 99_991, 7);
+  return String(Math.round(sum * GOLDEN_ANGLE) % 360);
 }
 
 /** The words behind a name that say what kind of member somebody is. */

@@ -52,7 +52,7 @@ export function ask({ title, text, confirm, deny, danger }) {
     const form = el("form", { method: "dialog" }, el("h2", null, title), el("div", { class: "dialog-text" }, text), el("footer", null, no, yes));
     const dialog = showDialog(form, { class: "ask", "aria-label": title });
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
-    yes.focus();
+    (danger ? no : yes).focus();
   });
 }
 

@@ -21,13 +21,13 @@ export class Sidebar {
     const add = iconButton(icon("plus"), "New channel", () => this.#newChannel());
     morph(this.#node, [
       this.#head(),
-      el("nav", { class: "rooms", "aria-label": "Channels and people" }, this.#section("Channels", rooms, add), this.#section("Direct messages", talks)),
+      el("nav", { class: "rooms", "aria-label": "Channels and people" }, this.#section("Channels", rooms, add), talks.length > 0 && this.#section("Direct messages", talks)),
       this.#foot(),
     ]);
   }
 
   #head() {
-    const jump = el("button", { type: "button", class: "jump", onclick: () => this.page.openSwitcher() }, icon("search"), el("span", null, "Jump to…"), el("kbd", null, /Mac|iP/.test(navigator.platform) ? "⌘K" : "Ctrl K"));
+    const jump = el("button", { type: "button", class: "jump", onclick: () => this.page.openSwitcher() }, icon("search"), el("span", null, "Jump to…"), el("kbd", { class: "wide-only" }, /Mac|iP/.test(navigator.platform) ? "⌘K" : "Ctrl K"));
     const mark = el("img", { class: "mark", src: new URL("icon.svg", import.meta.url).pathname, alt: "" });
     return el("header", { class: "side-head" }, el("div", { class: "team" }, mark, el("span", null, this.page.store.team)), jump);
   }
@@ -58,7 +58,7 @@ export class Sidebar {
       nextTheme();
       this.render();
     });
-    return el("footer", { class: "side-foot" }, button, iconButton(icon("keyboard"), "Keyboard", showKeys, { class: "icon-button wide-only" }), theme);
+    return el("footer", { class: "side-foot" }, button, iconButton(icon("keyboard"), "Keyboard", showKeys, { class: "wide-only" }), theme);
   }
 
   #calls(user) {

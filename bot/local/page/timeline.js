@@ -7,6 +7,7 @@ import { day } from "./people.js";
 
 const NEAR_END = 80;
 const STEP = 150;
+const MARGIN = 12;
 
 export class Timeline {
   #list = el("div", { class: "timeline-list" });
@@ -16,6 +17,7 @@ export class Timeline {
   #shown = STEP;
   #fresh = 0;
   #atEnd = true;
+  #top = 0;
   #newFrom = null;
 
   constructor(page, label) {
@@ -24,13 +26,15 @@ export class Timeline {
     this.node = el("div", { class: "timeline-frame" }, this.scroller, this.#pill);
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.scroller.addEventListener("keydown", (event) => this.#key(event));
-    new ResizeObserver(() => this.#atEnd && this.toEnd()).observe(this.#list);
-    new ResizeObserver(() => this.#atEnd && this.toEnd()).observe(this.scroller);
+    const observer = new ResizeObserver(() => this.#atEnd && this.toEnd());
+    observer.observe(this.#list);
+    observer.observe(this.scroller);
   }
 
-  /** Whether the newest message is in sight. */
-  get atEnd() {
-    return this.#atEnd;
+  /** Whether the newest message is in sight, at least its first lines. */
+  get seesLast() {
+    const last = this.#list.lastElementChild?.offsetTop ?? 0;
+    return this.#atEnd || last < this.scroller.scrollTop + this.scroller.clientHeight - NEAR_END;
   }
 
   /** Shows messages. `identity` names the list: another one starts at its end. `before` stands above it. */
@@ -40,7 +44,8 @@ export class Timeline {
     const grown = switched ? 0 : this.#countNew(messages);
     const visible = messages.slice(-this.#shown);
     morph(this.#list, [this.#earlier(messages.length), before, ...this.#rows(visible, inThread)]);
-    if (switched || this.#atEnd) this.toEnd();
+    if (switched) this.#toStart();
+    else if (this.#atEnd) this.toEnd();
     else this.#announce(grown);
   }
 
@@ -70,7 +75,7 @@ export class Timeline {
   }
 
   #row(message, before, { inThread, drawn }) {
-    const isFirstReply = inThread && before && before.ts === before.thread_ts;
+    const isFirstReply = inThread && before?.ts === message.thread_ts;
     const grouped = continues(message, before) && day(before.ts) === day(message.ts) && !isFirstReply && message.ts !== this.#newFrom;
     const place = { inThread, grouped, isNew: message.ts === this.#newFrom };
     const key = rowKey(message);
@@ -84,6 +89,7 @@ export class Timeline {
   #dividers(message, before, inThread) {
     const dividers = [];
     if (!inThread && (!before || day(before.ts) !== day(message.ts))) dividers.push(divider(`day-${day(message.ts)}`, day(message.ts), "day"));
+    if (inThread && before?.ts === message.thread_ts) dividers.push(divider("replies", this.page.repliesWords(message.thread_ts), "replies"));
     if (message.ts === this.#newFrom) dividers.push(divider("new", "New", "new"));
     return dividers;
   }
@@ -105,18 +111,34 @@ export class Timeline {
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    const was = this.#atEnd;
-    this.#atEnd = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    const hadMore = !this.#atEnd || this.#fresh > 0;
+    const wentUp = scrollTop < this.#top;
+    this.#top = scrollTop;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_END) this.#atEnd = true;
+    else if (wentUp) this.#atEnd = false;
     if (!this.#atEnd) return;
     this.#fresh = 0;
     this.#pill.hidden = true;
-    if (!was) this.page.render();
+    if (hadMore) this.page.render();
   }
 
-  /** Scrolls to the newest message. */
+  /** Scrolls to the newest message; of one that is taller than the pane to its first line, and never upwards. */
   toEnd(behavior = "instant") {
     this.#atEnd = true;
-    this.scroller.scrollTo({ top: this.scroller.scrollHeight, behavior });
+    const last = this.#list.lastElementChild?.offsetTop ?? 0;
+    const end = this.scroller.scrollHeight - this.scroller.clientHeight;
+    this.scroller.scrollTo({ top: Math.max(this.scroller.scrollTop, Math.min(end, last - MARGIN)), behavior });
+  }
+
+  /** Scrolls to what is new, or to the end. */
+  #toStart() {
+    this.scroller.scrollTop = 0;
+    this.#top = 0;
+    const mark = this.#list.querySelector(".divider-new");
+    if (!mark) return this.toEnd();
+    this.scroller.scrollTop = mark.offsetTop - MARGIN * 4;
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    this.#atEnd = scrollHeight - scrollTop - clientHeight < NEAR_END;
   }
 
   /** The row of a message, if it is drawn. */

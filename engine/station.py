@@ -1,0 +1,69 @@
+"""The composition root of a worker: everything that it needs, put together from the settings."""
+
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from engine.attempt import Tools
+from engine.environment import cleaned, model_environment
+from engine.executor import Executor
+from engine.leases import Leases
+from engine.processes import host_identity
+from engine.repos import Repos
+from engine.runs import Runs
+from engine.settings import Settings
+from engine.worker import Worker
+from engine.workflows import Workflows
+from engine.workshop import Workshop
+from engine.worktrees import Worktrees
+
+SECRET_PLACES = (
+    *(".ssh", ".gnupg", ".aws", ".azure", ".config", ".docker", ".kube", ".netrc", ".npmrc"),
+    *(".pypirc", ".git-credentials", ".claude", ".claude.json", ".password-store", ".vault-token"),
+)
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What a worker takes from the world around it."""
+
+    environ: Mapping[str, str]  # of this process, secrets taken out
+    secrets: Mapping[str, str]  # those, of which the model's are passed to the executor
+    config: Path  # the configuration file, hidden from agents
+    user_home: Path
+
+
+def workshop(settings: Settings) -> Workshop:
+    """The repositories and worktrees of an installation."""
+    home = settings.home.expanduser().resolve()
+    repos = Repos(settings.repos, home)
+    push = {name: repo.push for name, repo in settings.repos.items()}
+    return Workshop(repos, Worktrees(repos, home / ".worktrees"), push)
+
+
+def worker(
+    workflows: Workflows, executor: Executor, outside: Outside, told: Callable[[], None]
+) -> Worker:
+    """A worker with an identity of its own; `told` is called when there is something to tell."""
+    settings = workflows.settings
+    host = host_identity()
+    name = f"{socket.gethostname()}-{uuid4().hex[:12]}"
+    leases = Leases(workflows.db, name, host, settings.poll.lease_seconds)
+    tools = Tools(
+        runs=Runs(workflows, leases),
+        workshop=workshop(settings),
+        executor=executor,
+        settings=settings,
+        host=host,
+        environment=cleaned(outside.environ, settings.home.expanduser().resolve() / "agents"),
+        model_environment=model_environment({**outside.environ, **outside.secrets}),
+        hidden=_hidden(settings, outside),
+    )
+    return Worker(tools, leases, workflows, told)
+
+
+def _hidden(settings: Settings, outside: Outside) -> tuple[Path, ...]:
+    secret = (outside.user_home / name for name in SECRET_PLACES)
+    return (settings.ledger, outside.config.resolve(), *secret)

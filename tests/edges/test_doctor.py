@@ -1,0 +1,293 @@
+"""The doctor says what is in order, what is not, and what to type; whatever is down meanwhile."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from bot.doctor import Finding, Installation, examine, render
+from bot.secrets import Secrets
+
+BOT, APP = "xoxb-good-bot-token", "xapp-good-app-token"
+MANIFEST = "oauth_config: {scopes: {bot: [chat:write, commands]}}\n"
+
+
+class Slack:
+    """The two methods of Slack's Web API that the doctor calls, on a loopback port."""
+
+    def __init__(self) -> None:
+        self.scopes = "commands,chat:write,users:read"
+        self.answers: dict[str, str] = {}  # method: the error to answer with
+        self.hangs = False
+
+    async def call(self, request: web.Request) -> web.Response:
+        if self.hangs:
+            await asyncio.Event().wait()
+        method = request.match_info["method"]
+        expected = {"auth.test": BOT, "apps.connections.open": APP}[method]
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        error = self.answers.get(method) or ("" if given == expected else "invalid_auth")
+        if error:
+            return web.json_response({"ok": False, "error": error})
+        body = {"ok": True, "user": "agent", "team": "Team", "url": "wss://x/?ticket=t"}
+        return web.json_response(body, headers={"x-oauth-scopes": self.scopes})
+
+
+@pytest.fixture
+def slack() -> Slack:
+    return Slack()
+
+
+@pytest.fixture
+async def server(slack: Slack) -> AsyncIterator[TestServer]:
+    app = web.Application()
+    app.router.add_post("/api/{method}", slack.call)
+    server = TestServer(app)
+    async with server:
+        yield server
+
+
+def git(*arguments: str | Path) -> None:
+    identity = ("-c", "user.name=Tester", "-c", "user.email=tester@example.org")
+    subprocess.run(["git", *identity, *map(str, arguments)], check=True, capture_output=True)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    path = tmp_path / "a repo"
+    git("init", "--initial-branch=main", path)
+    git("-C", path, "commit", "--allow-empty", "--message=First")
+    return path
+
+
+async def at_hand() -> str:
+    return "SQLite, migrated"
+
+
+@pytest.fixture
+def sound(tmp_path: Path, repo: Path, server: TestServer) -> Installation:
+    """An installation in which everything is in order."""
+    remote = tmp_path / "remote.git"
+    git("clone", "--bare", repo, remote)
+    git("-C", repo, "remote", "add", "origin", remote)
+    manifest = tmp_path / "manifest.yml"
+    manifest.write_text(MANIFEST)
+    return Installation(
+        home=tmp_path / "not" / "yet there",
+        repos={"one": repo},
+        database=at_hand,
+        secrets=Secrets(
+            {"SLACK_BOT_TOKEN": BOT, "SLACK_APP_TOKEN": APP, "ANTHROPIC_API_KEY": "sk"}
+        ),
+        environ={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        manifest=manifest,
+        slack_url=str(server.make_url("/api/")),
+        http="127.0.0.1:0",
+    )
+
+
+async def found(subject: Installation, what: str) -> Finding:
+    (finding,) = [finding for finding in await examine(subject) if finding.what == what]
+    return finding
+
+
+def names(process: psutil.Process, url: str) -> bool:
+    return url in (process.info["cmdline"] or [])
+
+
+def with_secrets(subject: Installation, **values: str) -> Installation:
+    return replace(subject, secrets=Secrets({**subject.secrets.values, **values}))
+
+
+@pytest.mark.skipif(
+    sys.platform == "linux" and not (shutil.which("bwrap") and shutil.which("socat")),
+    reason="the sandbox's programs are not installed",
+)
+async def test_everything_in_order(sound: Installation) -> None:
+    findings = await examine(sound)
+    assert [finding for finding in findings if finding.ok is not True] == []
+    assert [finding.what for finding in findings] == [
+        "Python",
+        "Git",
+        "Claude CLI",
+        "Sandbox",
+        "Disk",
+        "HTTP",
+        "Repository one",
+        "Remote of one",
+        "Database",
+        "Model key",
+        "Slack bot token",
+        "Slack app token",
+    ]
+    shown = render(findings)
+    assert "✓ Slack bot token: agent in Team, all scopes granted" in shown
+    assert "(Claude Code)" in shown
+    assert shown.count("✓") == len(findings)
+
+
+async def test_scopes_of_the_manifest_that_are_not_granted_are_named(
+    sound: Installation, slack: Slack
+) -> None:
+    slack.scopes = "users:read"
+    finding = await found(sound, "Slack bot token")
+    assert (finding.ok, finding.detail) == (False, "lacks the scopes chat:write, commands")
+    assert finding.remedy.startswith("mab manifest")
+
+
+@pytest.mark.parametrize("name", ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"])
+async def test_a_token_that_slack_refuses(sound: Installation, name: str) -> None:
+    wrong = with_secrets(sound, **{name: "a-wrong-token"})
+    finding = await found(wrong, "Slack bot token" if "BOT" in name else "Slack app token")
+    assert (finding.ok, finding.detail) == (False, "Slack refuses it: invalid_auth")
+    assert finding.remedy.startswith(f"export {name}=")
+
+
+async def test_a_rate_limit_is_no_fault(sound: Installation, slack: Slack) -> None:
+    slack.answers["apps.connections.open"] = "ratelimited"
+    assert (await found(sound, "Slack app token")).ok is None
+
+
+async def test_without_tokens_and_key_the_demo_works(sound: Installation) -> None:
+    bare = replace(sound, secrets=Secrets({}))
+    marks = {finding.what: finding.ok for finding in await examine(bare)}
+    assert [marks[what] for what in ("Slack bot token", "Slack app token", "Model key")] == [
+        None
+    ] * 3
+
+
+async def test_slack_down_hides_nothing_else(sound: Installation) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+    down = replace(sound, slack_url=f"http://127.0.0.1:{port}/api/")
+    wrong = [finding for finding in await examine(down) if finding.ok is False]
+    assert [finding.what for finding in wrong] == ["Slack bot token", "Slack app token"]
+    assert wrong[0].remedy == f"curl -sS http://127.0.0.1:{port}/api/api.test"
+
+
+async def test_what_hangs_is_given_up(sound: Installation, slack: Slack) -> None:
+    slack.hangs = True
+    begun = time.monotonic()
+    finding = await found(replace(sound, seconds=3), "Slack bot token")
+    assert (finding.ok, finding.detail) == (False, "no answer within 3 s")
+    assert time.monotonic() - begun < 10
+
+
+async def test_a_database_that_is_down(sound: Installation) -> None:
+    url = "postgresql://mab:very-secret-word@db.example.org/mab"
+
+    async def down() -> str:
+        raise ConnectionRefusedError(f"no connection to {url}, password very-secret-word")
+
+    broken = replace(with_secrets(sound, DATABASE_URL=url), database=down)
+    findings = await examine(broken)
+    assert "very-secret-word" not in render(findings)
+    wrong = [finding for finding in findings if finding.ok is False]
+    assert [finding.what for finding in wrong] == ["Database"]
+    assert wrong[0].detail.startswith("ConnectionRefusedError: no connection to [secret]")
+    assert wrong[0].remedy == "mab db upgrade"
+
+
+async def test_tokens_never_show(sound: Installation, slack: Slack) -> None:
+    slack.answers |= {"auth.test": f"bad {BOT}", "apps.connections.open": f"bad {APP}"}
+    shown = render(await examine(sound))
+    assert BOT not in shown
+    assert APP not in shown
+    assert "Slack refuses it: bad [secret]" in shown
+
+
+async def test_no_repository(sound: Installation) -> None:
+    finding = await found(replace(sound, repos={}), "Repositories")
+    assert finding.ok is False
+    assert "[repos.NAME]" in finding.remedy
+
+
+async def test_repositories_that_cannot_be_used(sound: Installation, tmp_path: Path) -> None:
+    plain, unborn = tmp_path / "plain", tmp_path / "un born"
+    plain.mkdir()
+    git("init", unborn)
+    repos: dict[str, Path | str] = {"gone": tmp_path / "gone", "plain": plain, "unborn": unborn}
+    findings = {finding.what: finding for finding in await examine(replace(sound, repos=repos))}
+    gone, empty = findings["Repository gone"], findings["Repository unborn"]
+    assert (gone.ok, gone.detail) == (False, f"{tmp_path / 'gone'} does not exist")
+    assert findings["Repository plain"].detail == f"{plain} is no git repository"
+    assert (empty.ok, empty.detail) == (False, f"{unborn} has no commits")
+    assert empty.remedy.startswith(f"git -C '{unborn}' commit --allow-empty")
+    assert findings["Remote of unborn"].ok is None
+
+
+async def test_a_remote_that_does_not_answer(sound: Installation, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "remote.git")
+    finding = await found(sound, "Remote of one")
+    assert finding.ok is False
+    assert "does not appear to be a git repository" in finding.detail
+    assert finding.remedy.startswith("git -C ")
+
+
+async def test_credentials_in_a_remotes_url_do_not_show(sound: Installation) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+    url = f"http://person:hidden-word@127.0.0.1:{port}/x.git"
+    finding = await found(replace(sound, repos={"far": url}), "Remote of far")
+    assert finding.ok is False
+    assert "hidden-word" not in render([finding])
+    assert f"[secret]@127.0.0.1:{port}/x.git" in finding.remedy
+
+
+async def test_a_remote_that_hangs_leaves_no_process(sound: Installation) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.git"
+        hanging = replace(sound, repos={"far": url}, seconds=3)
+        finding = await found(hanging, "Remote of far")
+    assert finding.detail == "no answer within 3 s"
+    assert [process for process in psutil.process_iter(["cmdline"]) if names(process, url)] == []
+
+
+async def test_missing_programs(sound: Installation, tmp_path: Path) -> None:
+    lone = replace(sound, environ={"PATH": str(tmp_path)})
+    findings = {finding.what: finding for finding in await examine(lone)}
+    assert findings["Git"].ok is False
+    assert findings["Git"].remedy.endswith("install git")
+    assert findings["Disk"].ok is True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS brings its sandbox along")
+@pytest.mark.parametrize(("required", "ok"), [(True, False), (False, None)])
+async def test_a_missing_sandbox_is_wrong_only_where_it_is_required(
+    sound: Installation, tmp_path: Path, *, ok: bool | None, required: bool
+) -> None:
+    bare = replace(sound, environ={"PATH": str(tmp_path)}, sandbox_required=required)
+    finding = await found(bare, "Sandbox")
+    assert (finding.ok, finding.detail) == (
+        ok,
+        "bwrap and socat not found; agents work without Bash",
+    )
+
+
+async def test_a_taken_port_is_worth_knowing(sound: Installation) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        finding = await found(replace(sound, http=f"127.0.0.1:{taken.getsockname()[1]}"), "HTTP")
+    assert finding.ok is None
+    assert (await found(replace(sound, http="off"), "HTTP")).ok is True
+    assert (await found(replace(sound, http="nonsense"), "HTTP")).ok is False
+
+
+def test_marks_and_remedies() -> None:
+    findings = [
+        Finding(ok=True, what="A", detail="fine"),
+        Finding(ok=False, what="B", detail="wrong", remedy="do this\nand that"),
+        Finding(ok=None, what="C", detail="by the way"),
+    ]
+    assert render(findings) == "✓ A: fine\n✗ B: wrong\n    do this\n    and that\n! C: by the way"

@@ -1,0 +1,64 @@
+"""Agents whose worker stops, dies or freezes."""
+
+import asyncio
+
+from engine.scripted import Wait, Write
+from engine.states import Status
+from tests.worker.conftest import Station, git
+
+
+async def test_a_stopping_worker_hands_its_agents_over_with_their_work(station: Station) -> None:
+    station.script["long"] = [Write("half.txt", "half"), Wait(asyncio.Event())]
+    agent = await station.spawn("long")
+    first = await station.worker()
+    await first.tick()
+    await station.active(agent)
+    first.drain_seconds = 0.0
+    await first.stop()
+    assert (await station.ledger.agent(agent)).status is Status.PENDING
+    station.script["long"] = [Write("rest.txt", "rest")]
+    await (await station.worker()).tick()
+    view = await station.ended(agent)
+    assert (view.status, view.attempt, view.failures) == (Status.COMPLETED, 2, 0)
+    assert [change.path for change in view.work.files] == ["half.txt", "rest.txt"]
+    assert await station.told() == ["request.ended"]
+
+
+async def test_the_work_of_a_dead_worker_is_saved_and_gone_on_with(station: Station) -> None:
+    station.script["long"] = [Write("half.txt", "half"), Wait(asyncio.Event())]
+    agent = await station.spawn("long")
+    await (await station.worker()).tick()
+    await station.active(agent)
+    await station.pass_time(61)
+    station.script["long"] = [Write("rest.txt", "rest")]
+    second = await station.worker()
+    await second.tick()
+    view = await station.ended(agent)
+    assert (view.attempt, view.failures) == (2, 1)
+    assert station.on_branch(view, "half.txt") == "half"
+    assert station.on_branch(view, "rest.txt") == "rest"
+    assert await station.told() == ["agent.taken_over", "request.ended"]
+
+
+async def test_a_worker_that_wakes_up_replaced_says_nothing_more(station: Station) -> None:
+    gate = asyncio.Event()
+    station.script["long"] = [Write("half.txt", "half"), Wait(gate)]
+    agent = await station.spawn("long")
+    frozen = await station.worker()
+    await frozen.tick()
+    await station.active(agent)
+    await station.pass_time(61)
+    station.script["long"] = [Write("rest.txt", "rest")]
+    second = await station.worker()
+    await second.tick()
+    await station.ended(agent)
+    gate.set()
+    await frozen.renew()
+    async with asyncio.timeout(20):
+        while frozen.attempts:
+            await asyncio.sleep(0.02)
+    view = await station.ledger.agent(agent)
+    assert (view.status, view.attempt) == (Status.COMPLETED, 2)
+    assert git("log", "--format=%an", f"main..{view.work.branch}", cwd=station.shop) == (
+        f"agent {agent}\nagent {agent}"
+    )
