@@ -1,0 +1,1 @@
+"""The bot: Slack in front of the engine."""

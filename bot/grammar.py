@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.spec import AgentSpec
+from engine import AgentSpec
 
 
 @dataclass(frozen=True)

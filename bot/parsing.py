@@ -22,8 +22,7 @@ from bot.grammar import (
 )
 from bot.messages import refusals
 from bot.slack_text import storable
-from engine.errors import InvalidSpec
-from engine.spec import AgentSpec
+from engine import AgentSpec, InvalidSpec
 
 PREFIX = re.compile(r"\s*/agent(?:\s+|\Z)", re.IGNORECASE)
 FIRST = re.compile(r"(\S+)\s*(.*)", re.DOTALL)

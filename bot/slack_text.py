@@ -37,6 +37,11 @@ def mentions(text: str, bot_id: str) -> bool:
     return re.search(MENTION.format(id=re.escape(bot_id)), text) is not None
 
 
+def users(text: str) -> set[str]:
+    """The ids of the users that `text`, as Slack delivers it, mentions without their names."""
+    return set(re.findall(r"<@([A-Z0-9]+)>", text))
+
+
 def storable(text: str) -> str:
     """`text` without NUL and with lone surrogates replaced, neither of which UTF-8 stores take."""
     return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,1 +1,94 @@
-"""The engine."""
+"""The engine's front door: what a front end may use. Nothing else is public."""
+
+from engine.api import Engine, Inbox, Ledger
+from engine.claude import ClaudeExecutor, sandbox_tools
+from engine.commands import Incoming, Recorded, Reply, Settled
+from engine.demo_model import CHIPS, DemoModel
+from engine.errors import ConfigError, InvalidSpec, LostLease, MabError, NotFound, StaleMove
+from engine.executor import AgentResult, Confinement, Executor, Job, Sandbox, Step, Usage
+from engine.outbox import Delivery, Outbox, Undelivered
+from engine.scheduler import Beat, polling
+from engine.scripted import ScriptedExecutor
+from engine.settings import AgentPolicy, Limits, Poll, Repo, Section, Settings
+from engine.spec import AgentSpec, Origin, Person
+from engine.states import TERMINAL, Cause, Kind, Status
+from engine.station import Outside, worker
+from engine.store import Database, is_passing
+from engine.views import (
+    AgentView,
+    Card,
+    Check,
+    FileChange,
+    LogEntry,
+    Note,
+    NoteKind,
+    Notice,
+    RunView,
+    Work,
+)
+from engine.worker import Worker
+from engine.workflows import AlreadyStarted, Wish, Workflows
+
+__all__ = [
+    "CHIPS",
+    "TERMINAL",
+    "AgentPolicy",
+    "AgentResult",
+    "AgentSpec",
+    "AgentView",
+    "AlreadyStarted",
+    "Beat",
+    "Card",
+    "Cause",
+    "Check",
+    "ClaudeExecutor",
+    "ConfigError",
+    "Confinement",
+    "Database",
+    "Delivery",
+    "DemoModel",
+    "Engine",
+    "Executor",
+    "FileChange",
+    "Inbox",
+    "Incoming",
+    "InvalidSpec",
+    "Job",
+    "Kind",
+    "Ledger",
+    "Limits",
+    "LogEntry",
+    "LostLease",
+    "MabError",
+    "NotFound",
+    "Note",
+    "NoteKind",
+    "Notice",
+    "Origin",
+    "Outbox",
+    "Outside",
+    "Person",
+    "Poll",
+    "Recorded",
+    "Reply",
+    "Repo",
+    "RunView",
+    "Sandbox",
+    "ScriptedExecutor",
+    "Section",
+    "Settings",
+    "Settled",
+    "StaleMove",
+    "Status",
+    "Step",
+    "Undelivered",
+    "Usage",
+    "Wish",
+    "Work",
+    "Worker",
+    "Workflows",
+    "is_passing",
+    "polling",
+    "sandbox_tools",
+    "worker",
+]

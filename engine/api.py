@@ -13,6 +13,7 @@ from engine.outbox import Outbox
 from engine.settings import Settings
 from engine.spec import Origin
 from engine.states import TERMINAL
+from engine.station import workshop
 from engine.store import Database
 from engine.views import AgentView, LogEntry, RunView
 from engine.workflows import Workflows
@@ -33,6 +34,10 @@ class Inbox:
     async def unsettled(self, limit: int = 50) -> list[Recorded]:
         """The oldest commands that nobody has interpreted yet."""
         return await commands.unsettled(self.db, limit)
+
+    async def find(self, key: str) -> Recorded | None:
+        """A command by its key, settled or not."""
+        return await commands.find(self.db, key)
 
     async def stumble(self, key: str) -> int:
         """Count a failed interpretation; gives the number of failures so far."""
@@ -76,10 +81,22 @@ class Ledger:
         """Every agent that has not ended."""
         return await self._agents(Node.status.not_in([str(status) for status in TERMINAL]))
 
+    async def unfinished_in(self, place: str) -> list[AgentView]:
+        """Every agent of a place that has not ended."""
+        return await self._agents(
+            WorkflowRow.place == place,
+            Node.status.not_in([str(status) for status in TERMINAL]),
+        )
+
     async def recent(self, person: str, limit: int = 10) -> list[AgentView]:
         """A person's latest agents, oldest first."""
         async with self.db.reading() as session:
             return await reading.latest(session, limit, Node.requested_by == person)
+
+    async def latest(self, limit: int) -> list[AgentView]:
+        """The newest agents of all, oldest of them first."""
+        async with self.db.reading() as session:
+            return await reading.latest(session, limit)
 
     async def of_thread(self, origin: Origin) -> list[AgentView]:
         """The agents of a thread, first to last."""
@@ -108,6 +125,10 @@ class Engine:
         """An engine on the configured database; `owner` names this process in its leases."""
         db = Database.connect(settings.database)
         return cls(Inbox(db), Workflows(db, settings), Ledger(db), Outbox(db, owner), settings, db)
+
+    async def diff(self, agent: AgentView, limit_bytes: int = 1_000_000) -> str:
+        """What an agent changed, as text; raises RepositoryError, GitError."""
+        return await workshop(self.settings).diff(agent, limit_bytes)
 
     @property
     def repos(self) -> Sequence[str]:

@@ -48,11 +48,12 @@ class Tools:
     model_environment: Mapping[str, str]  # beside it, for the executor alone
     hidden: tuple[Path, ...]  # what agents must not read
 
-    @property
-    def confinement(self) -> Confinement:
-        """What agents' processes may reach."""
+    def confinement(self, bench: Bench) -> Confinement:
+        """What an agent's processes may reach beside their workspace."""
         policy = self.settings.agent
-        return Confinement(policy.sandbox, policy.network, self.hidden)
+        return Confinement(
+            policy.sandbox, policy.network, self.hidden, readable=(bench.tree.common_dir,)
+        )
 
 
 @dataclass
@@ -64,6 +65,7 @@ class Attempt:
     halted: Halt | None = None
     usage: Usage = field(default_factory=Usage)
     said: str = ""
+    last: Step | None = None
     check: Check | None = None
     notes: list[Note] = field(default_factory=list)
     pid: int = 0
@@ -91,7 +93,9 @@ class Attempt:
         try:
             bench = await self.tools.workshop.open(view)
         except MabError as error:
-            return Ending(self.halted, AgentResult(success=False, error=str(error), cause=_cause(error)))
+            return Ending(
+                self.halted, AgentResult(success=False, error=str(error), cause=_cause(error))
+            )
         await self.tools.runs.opened(self.claim, str(bench.tree.path), bench.tree.branch)
         result = await self._until_halted(self._work(view, policy, bench), policy)
         if self.halted is Halt.LOST:
@@ -164,7 +168,7 @@ class Attempt:
             model=str(policy["model"]),
             max_turns=int(policy["max_turns"]),
             budget=Decimal(policy["budget_usd"]),
-            confinement=tools.confinement,
+            confinement=tools.confinement(bench),
             environment={**self._environment(), **tools.model_environment},
             instructions=bench.instructions,
             context=INTERRUPTED if bench.tree.head != bench.base.commit else "",
@@ -175,7 +179,7 @@ class Attempt:
         return {**self.tools.environment, processes.MARKER: self.claim.marker}
 
     async def _command(self, command: str, bench: Bench) -> Check:
-        shell = Shell(bench.tree.path, self.tools.confinement, self._environment())
+        shell = Shell(bench.tree.path, self.tools.confinement(bench), self._environment())
         ran = await shell.run(command, COMMAND_SECONDS)
         return Check(command, ran.exit_code, ran.tail)
 
@@ -189,7 +193,11 @@ class Attempt:
         self.usage = usage
         if not step.tool:
             self.said = step.subject
-        await self._tell(self.tools.runs.step(self.claim, step, usage))
+        if step == self.last:  # the same step has used more
+            await self._tell(self.tools.runs.used(self.claim, usage))
+        else:
+            await self._tell(self.tools.runs.step(self.claim, step, usage))
+        self.last = step
 
     async def _tell(self, telling: Coroutine[Any, Any, None]) -> None:
         """Write progress; an unreachable database does not disturb the agent."""

@@ -136,10 +136,16 @@ async def create(repo: OpenRepo, wanted: Wanted) -> Worktree:
 
 async def discard(worktree: Worktree) -> None:
     """Remove directory, git's entry and, when it holds nothing, the branch. Raises OSError."""
-    await asyncio.to_thread(places.erase, worktree.path)
+    await asyncio.to_thread(places.take_away, worktree.path)
     await asyncio.to_thread(places.forget, worktree.path, worktree.git_dir)
-    if worktree.branch.startswith("agent/"):
+    if worktree.branch.startswith("agent/") and not await _in_use(worktree):
         await worktree.git.run("update-ref", "-d", worktree.ref, worktree.base_commit)
+
+
+async def _in_use(worktree: Worktree) -> bool:
+    """Whether the branch is checked out elsewhere, by a further attempt or by a person."""
+    asked = ("for-each-ref", "--format=%(worktreepath)", worktree.ref)
+    return bool((await worktree.git.run(*asked)).out.strip())
 
 
 def _remedy(kind: type[WorktreeError]) -> str:
@@ -204,7 +210,7 @@ def _names(names: list[str]) -> str:
 async def _undo(worktree: Worktree, *, ours: bool) -> None:
     """Take back a worktree that did not come about; the first error is the one that counts."""
     with suppress(OSError):
-        await asyncio.to_thread(places.erase, worktree.path)
+        await asyncio.to_thread(places.take_away, worktree.path)
         await asyncio.to_thread(places.forget, worktree.path, worktree.git_dir)
     if ours:
         await worktree.git.run("update-ref", "-d", worktree.ref, worktree.head)

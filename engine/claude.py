@@ -69,7 +69,8 @@ def _resolved(job: Job, scratch: str) -> Job:
     environment = {"CLAUDE_CODE_TMPDIR": scratch, **job.environment}
     wall = job.confinement
     hidden = dict.fromkeys([*wall.hidden, *(path.resolve() for path in wall.hidden)])
+    readable = tuple(path.resolve() for path in wall.readable)
     writable = tuple(path.resolve() for path in wall.writable)
-    wall = replace(wall, hidden=tuple(hidden), writable=writable)
+    wall = replace(wall, hidden=tuple(hidden), readable=readable, writable=writable)
     workspace = job.workspace.resolve()
     return replace(job, workspace=workspace, confinement=wall, environment=environment)

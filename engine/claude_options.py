@@ -140,10 +140,11 @@ def settings(job: Job, using: Shell) -> dict[str, Any]:
 
 
 def _denials(job: Job) -> Iterator[str]:
+    own = (job.workspace, *job.confinement.writable)
     for path in job.confinement.hidden:
         # Above the workspace a denial would shut the agent out of its own files; there it is
         # enough that reading outside the workspace is never allowed.
-        if not job.workspace.is_relative_to(path):
+        if not any(folder.is_relative_to(path) for folder in own):
             for tool in ("Read", "Edit"):
                 yield f"{tool}(/{_literal(path)})"
                 yield f"{tool}(/{_literal(path)}/**)"
@@ -164,7 +165,7 @@ def confined(job: Job) -> SandboxSettings:
         "allowUnsandboxedCommands": False,
         "filesystem": {
             "denyRead": _texts(wall.hidden),
-            "allowRead": _texts([job.workspace, *wall.writable]),
+            "allowRead": _texts([job.workspace, *wall.readable, *wall.writable]),
             "allowWrite": _texts(wall.writable),
         },
         "network": {"allowedDomains": list(wall.network)},

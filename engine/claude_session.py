@@ -129,9 +129,11 @@ class Session:
 
     async def _remeasure(self) -> None:
         """Tell what has been used since the last step, lest a kill leave it unpaid."""
+        if not self._step:  # it has not begun
+            return
         before = self._usage
         await self._measure()
-        if self._step and self._usage != before:
+        if self._usage != before:
             await self._tell(self._step)
 
     async def _measure(self) -> None:

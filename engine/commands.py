@@ -17,6 +17,10 @@ from engine.store import Database
 Json = dict[str, Any]
 
 
+class Settled(StaleMove):
+    """This command has been carried out already."""
+
+
 @dataclass(frozen=True)
 class Incoming:
     """Something that arrived from people, not yet interpreted.
@@ -67,21 +71,29 @@ async def unsettled(db: Database, limit: int) -> list[Recorded]:
     """The oldest commands that nobody has interpreted yet."""
     query = select(Command).where(Command.done_at.is_(None)).order_by(Command.id).limit(limit)
     async with db.reading() as session:
-        return [
-            Recorded(c.key, c.kind, c.payload, c.author, c.at, c.tries)
-            for c in await session.scalars(query)
-        ]
+        return [_recorded(command) for command in await session.scalars(query)]
+
+
+async def find(db: Database, key: str) -> Recorded | None:
+    """A command by its key, settled or not."""
+    async with db.reading() as session:
+        command = (await session.scalars(select(Command).where(Command.key == key))).one_or_none()
+        return None if command is None else _recorded(command)
+
+
+def _recorded(c: Command) -> Recorded:
+    return Recorded(c.key, c.kind, c.payload, c.author, c.at, c.tries)
 
 
 async def settle(session: AsyncSession, key: str) -> None:
     """Close a command in the transaction of its effect.
 
-    Raises StaleMove when it was closed before: the effect must not happen twice.
+    Raises Settled when it was closed before: the effect must not happen twice.
     """
     closing = update(Command).where(Command.key == key, Command.done_at.is_(None))
     closed = await session.execute(closing.values(done_at=now()).returning(Command.id))
     if closed.one_or_none() is None:
-        raise StaleMove(f"the command {key} has been carried out already")
+        raise Settled(key)
 
 
 async def answer(session: AsyncSession, key: str, outcome: str, reply: Json | None) -> None:

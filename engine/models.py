@@ -47,7 +47,9 @@ class Word(TypeDecorator[StrEnum]):
         self.words = words
 
     def process_result_value(
-        self, value: str | None, dialect: Dialect  # noqa: ARG002 - the signature is SQLAlchemy's
+        self,
+        value: str | None,
+        dialect: Dialect,  # noqa: ARG002 - the signature is SQLAlchemy's
     ) -> StrEnum | None:
         """Give the word back as its enum's."""
         return None if value is None else self.words(value)
@@ -108,6 +110,7 @@ class Workflow(Base):
     card: Mapped[dict[str, Any] | None]  # where the card was posted
     tries: Mapped[int] = mapped_column(default=0)
     retry_at: Mapped[datetime] = mapped_column(default=now())
+    card_at: Mapped[datetime] = mapped_column(default=now())  # the card is not edited before
     parked: Mapped[str] = mapped_column(default="")  # why nothing can be delivered here any more
     deliverer: Mapped[str | None]
     deliver_until: Mapped[datetime | None]
@@ -115,9 +118,7 @@ class Workflow(Base):
 
     __table_args__ = (
         UniqueConstraint("place", "thread"),
-        partial(
-            "ix_workflows_card_due", "retry_at", "id", where="version <> shown AND parked = ''"
-        ),
+        partial("ix_workflows_card_due", "card_at", "id", where="version <> shown AND parked = ''"),
     )
 
 

@@ -22,6 +22,7 @@ from engine.store import Database
 from engine.views import Card, Notice
 
 Json = Mapping[str, Any]
+PARKED_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,19 @@ class Outbox:
         )
         telling = select(Event.workflow_id).where(*pending)
         notices = select(Workflow.id).where(Workflow.id.in_(telling), *free)
-        cards = select(Workflow.id).where(Workflow.version != Workflow.shown, *free)
+        changed = (Workflow.version != Workflow.shown, Workflow.card_at <= now())
+        cards = select(Workflow.id).where(*changed, *free)
         async with self.db.reading() as session:
             first = await session.scalars(notices.order_by(Workflow.retry_at).limit(limit))
-            then = await session.scalars(cards.order_by(Workflow.retry_at).limit(limit))
+            then = await session.scalars(cards.order_by(Workflow.card_at).limit(limit))
             return list(dict.fromkeys([*first, *then]))
+
+    async def parked(self) -> list[tuple[int, str]]:
+        """Threads in which nothing can be told, with the reason."""
+        query = select(Workflow.id, Workflow.parked).where(Workflow.parked != "")
+        async with self.db.reading() as session:
+            rows = await session.execute(query.order_by(Workflow.id.desc()).limit(PARKED_SHOWN))
+            return [(row.id, row.parked) for row in rows]
 
     async def take(self, workflow_id: int, batch: int = 10) -> Delivery | None:
         """Lease a thread; None when somebody else has it or nothing is due."""
@@ -102,26 +111,35 @@ class Outbox:
                 workflow.tries,
             )
 
-    async def release(
-        self, delivery: Delivery, *, retry_in: float = 0.0, failed: bool = False
-    ) -> None:
-        """Give the thread back; with `retry_in` it is left alone for so many seconds."""
-        values: dict[str, Any] = {
-            "deliver_until": None,
-            "retry_at": now(retry_in),
-            "tries": Workflow.tries + 1 if failed else 0,
-        }
-        async with self._holding(delivery, values):
-            pass
+    async def release(self, delivery: Delivery) -> None:
+        """Give the thread back; all went well."""
+        await self._let_go(delivery, {"tries": 0})
+
+    async def postpone(self, delivery: Delivery, seconds: float) -> None:
+        """Give the thread back and leave it alone for a while."""
+        await self._let_go(delivery, {"retry_at": now(seconds), "tries": Workflow.tries + 1})
+
+    async def postpone_card(self, delivery: Delivery, seconds: float) -> None:
+        """Give the thread back; its card can wait, its notices cannot."""
+        await self._let_go(delivery, {"card_at": now(seconds), "tries": 0})
 
     async def park(self, delivery: Delivery, reason: str) -> None:
         """Nothing can be told in this thread any more; `mab doctor` lists it."""
-        async with self._holding(delivery, {"parked": reason, "deliver_until": None}):
+        await self._let_go(delivery, {"parked": reason})
+
+    async def _let_go(self, delivery: Delivery, values: Json) -> None:
+        async with self._holding(delivery, {"deliver_until": None, **values}):
+            pass
+
+    async def posting_card(self, delivery: Delivery) -> None:
+        """A try to post the card begins; its outcome is not known until `card_posted`."""
+        async with self._holding(delivery, {"tries": Workflow.tries + 1}):
             pass
 
     async def card_posted(self, delivery: Delivery, receipt: Json, thread: str) -> None:
         """The card was posted, and with it the thread is known."""
-        values = {"card": dict(receipt), "thread": thread, "shown": delivery.card.version}
+        shown = {"shown": delivery.card.version, "tries": 0}
+        values = {"card": dict(receipt), "thread": thread, **shown}
         async with self._holding(delivery, values):
             pass
 

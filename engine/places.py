@@ -11,6 +11,8 @@ from engine.commits import unlock
 
 LOST = "lost+found"
 RECORDS = ".records"
+SAVING = ".saving-"
+GOING = ".going-"
 
 
 def is_directory(path: Path) -> bool:
@@ -18,16 +20,39 @@ def is_directory(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def directories(root: Path) -> list[Path]:
-    """The worktrees below the root, whoever they belong to."""
+def worktrees(root: Path) -> list[Path]:
+    """What lies or is recorded below the root as a worktree, whoever it belongs to."""
     found = root.iterdir() if root.is_dir() else iter(())
-    return sorted(path for path in found if not path.name.startswith("."))
+    there = {path for path in found if not path.name.startswith(".") and path.name != LOST}
+    recorded = {root / file.stem for file in (root / RECORDS).glob("*.json")}
+    return sorted(there | recorded)
+
+
+def unchanged(paths: list[Path], since: float) -> list[Path]:
+    """Those whose entry has not changed since a moment (seconds since the epoch)."""
+    return [path for path in paths if _changed_at(path) < since]
+
+
+def _changed_at(path: Path) -> float:
+    """When a worktree or, where that is gone, its record changed; no program can set this back."""
+    for place in (path, record_file(path)):
+        with suppress(OSError):
+            return place.lstat().st_ctime
+    return 0.0
+
+
+def sweep(root: Path, since: float) -> None:
+    """Erase what interrupted saves and removals left, if it has not changed since a moment."""
+    left = [path for prefix in (SAVING, GOING) for path in root.glob(f"{prefix}*")]
+    for path in unchanged(left, since):
+        with suppress(OSError):  # what cannot be erased now is tried again
+            erase(path)
 
 
 def scratch(git_dir: Path, root: Path) -> Path:
     """A private directory for a moment; where git no longer knows the worktree, below the root."""
     where = git_dir if git_dir.is_dir() else root
-    return Path(tempfile.mkdtemp(prefix=".saving-", dir=where))
+    return Path(tempfile.mkdtemp(prefix=SAVING, dir=where))
 
 
 def record_file(path: Path) -> Path:
@@ -92,6 +117,24 @@ def erase(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def take_away(path: Path) -> None:
+    """Remove a worktree; a half removed one has another name, and is nobody's work."""
+    going = path.with_name(f"{GOING}{path.name}")
+    if is_directory(path):
+        erase(going)
+        path.rename(going)
+    erase(path)
+    erase(going)
+
+
+def is_half_made(git_dir: Path) -> bool:
+    """Whether `git worktree add` was killed before the files were complete."""
+    try:
+        return (git_dir / "locked").read_text(errors="replace").strip() == "initializing"
+    except OSError:
+        return False
+
+
 def forget(path: Path, git_dir: Path) -> None:
     """Remove git's entry of a worktree, if it is this worktree's, and our record."""
     with suppress(OSError):
@@ -103,6 +146,7 @@ def forget(path: Path, git_dir: Path) -> None:
 def set_aside(path: Path) -> Path | None:
     """Move a directory that cannot be saved to `lost+found`; None when it is not there."""
     if not is_directory(path):
+        record_file(path).unlink(missing_ok=True)
         return None
     lost = path.parent / LOST
     lost.mkdir(exist_ok=True)

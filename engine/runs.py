@@ -55,6 +55,11 @@ class Runs:
         async with self.workflows.db.writing() as session:
             await self.leases.hold(session, claim, pid=pid, pid_started=pid_started)
 
+    async def used(self, claim: Claim, usage: Usage) -> None:
+        """The agent has used more than was known."""
+        async with self.workflows.db.writing() as session:
+            await self.leases.hold(session, claim, **_spent(usage))
+
     async def step(self, claim: Claim, step: Step, usage: Usage) -> None:
         """The agent took a step."""
         data = STEP.dump_python(step, mode="json")

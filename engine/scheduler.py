@@ -1,34 +1,73 @@
-"""Polling: APScheduler calls the ticks. It only claims and dispatches, so each call is short."""
+"""Polling: APScheduler calls the ticks; whoever knows that something is due wakes them sooner."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC
+from time import monotonic
 
+import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-Tick = Callable[[], Awaitable[None]]
+log = structlog.get_logger()
+
+
+@dataclass(eq=False)
+class Beat:
+    """Runs a tick, never twice at once; a wake while it runs makes it run once more."""
+
+    name: str
+    tick: Callable[[], Awaitable[None]]
+    last: float = 0.0  # monotonic seconds of the last tick's end
+    _again: bool = False
+    _task: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        """Run the tick as soon as possible."""
+        self._again = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    async def poll(self) -> None:
+        """What the scheduler calls: returns at once, however long the tick takes."""
+        self.wake()
+
+    async def rest(self) -> None:
+        """Wait until nothing runs."""
+        while self._task is not None and not self._task.done():
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        while self._again:
+            self._again = False
+            try:
+                await self.tick()
+            except Exception:
+                log.exception("tick failed; the next poll tries again", tick=self.name)
+            self.last = monotonic()
 
 
 @asynccontextmanager
-async def polling(ticks: Mapping[str, tuple[Tick, float]]) -> AsyncIterator[AsyncIOScheduler]:
-    """Call each tick every so many seconds while the block runs.
+async def polling(beats: Mapping[Beat, float]) -> AsyncIterator[None]:
+    """Poll each beat every so many seconds while the block runs.
 
-    Ticks must be coroutine functions or bound coroutine methods: APScheduler takes anything
-    else to a thread and never awaits it. A late tick is done late, not left out.
+    APScheduler would take anything but a coroutine function or a bound coroutine method to a
+    thread and never await it; a late poll is done late, not left out.
     """
     scheduler = AsyncIOScheduler(timezone=UTC)
-    for name, (tick, seconds) in ticks.items():
+    for beat, seconds in beats.items():
         scheduler.add_job(
-            tick,
+            beat.poll,
             "interval",
             seconds=seconds,
-            id=name,
+            id=beat.name,
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
         )
     scheduler.start()
     try:
-        yield scheduler
+        yield
     finally:
         scheduler.shutdown(wait=False)

@@ -33,6 +33,7 @@ class Outside:
     secrets: Mapping[str, str]  # those, of which the model's are passed to the executor
     config: Path  # the configuration file, hidden from agents
     user_home: Path
+    hidden: tuple[Path, ...] = ()  # files that secrets were read from
 
 
 def workshop(settings: Settings) -> Workshop:
@@ -66,4 +67,4 @@ def worker(
 
 def _hidden(settings: Settings, outside: Outside) -> tuple[Path, ...]:
     secret = (outside.user_home / name for name in SECRET_PLACES)
-    return (settings.ledger, outside.config.resolve(), *secret)
+    return (settings.ledger, outside.config.resolve(), *outside.hidden, *secret)

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, select
+from sqlalchemy import Connection, event, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -80,6 +80,17 @@ class Database:
             await connection.run_sync(_upgrade)
             await connection.commit()
 
+    async def prepare(self) -> None:
+        """Make the tables where there are none, and in a file of this host bring them up to date.
+
+        Raises DatabaseBehind for a server whose tables are older: others may be using them.
+        """
+        async with self.engine.connect() as connection:
+            empty = await connection.run_sync(_is_empty)
+        if empty or self.is_sqlite:
+            await self.upgrade()
+        await self.check_version()
+
     async def check_version(self) -> None:
         """Raise `DatabaseBehind` unless the tables are this version's."""
         async with self.engine.connect() as connection:
@@ -118,6 +129,10 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
+
+
+def _is_empty(connection: Connection) -> bool:
+    return not inspect(connection).has_table("alembic_version")
 
 
 def _upgrade(connection: Connection) -> None:

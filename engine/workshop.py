@@ -62,18 +62,16 @@ class Workshop:
         return await self._publish(bench, view, work) if work.changed else work
 
     async def _publish(self, bench: Bench, view: AgentView, work: Work) -> Work:
-        compare, fetch = self.repos.links(bench.repo, work.branch, bench.base.ref)
-        if not bench.repo.remote or not self.push[view.repo]:
-            return replace(work, fetch=fetch)
-        before = view.work.commit if view.work.pushed else ""
-        pushed = await self.repos.push(bench.repo, work.branch, work.commit, before)
-        failed = () if pushed.ok else (Note(NoteKind.PUSH_FAILED, pushed.detail),)
+        """Push the branch with the worker's own credentials, where that is wanted."""
+        pushed = None
+        if bench.repo.remote and self.push[view.repo]:
+            before = view.work.commit if view.work.pushed else ""
+            pushed = await self.repos.push(bench.repo, work.branch, work.commit, before)
+        ok = pushed is not None and pushed.ok
+        compare, fetch = self.repos.links(bench.repo, work.branch, bench.base.ref, pushed=ok)
+        refused = (Note(NoteKind.PUSH_FAILED, pushed.detail),) if pushed and not ok else ()
         return replace(
-            work,
-            pushed=pushed.ok,
-            compare_url=compare if pushed.ok else "",
-            fetch=fetch,
-            notes=(*work.notes, *failed),
+            work, pushed=ok, compare_url=compare, fetch=fetch, notes=(*work.notes, *refused)
         )
 
     async def salvage(self, view: AgentView, workspace: Path) -> Work:

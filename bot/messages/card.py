@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from bot.messages import blocks, causes, notes, words
 from bot.messages.blocks import Block, Confirm, Message
-from engine.states import TERMINAL, Status
-from engine.views import AgentView, Card
+from engine import TERMINAL, AgentView, Card, Status
 
 TASK = 600  # characters of a task
 LINES = 20  # agents with a line of their own

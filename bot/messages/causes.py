@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.states import Cause
+from engine import Cause
 
 
 @dataclass(frozen=True)

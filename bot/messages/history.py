@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.messages import blocks, words
 from bot.messages.blocks import Attachment, Message
-from engine.views import AgentView, LogEntry
+from engine import AgentView, LogEntry
 
 INLINE = 30  # entries
 WIDTH = 160  # characters of an entry that is shown; in the file it is whole

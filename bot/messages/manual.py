@@ -34,6 +34,11 @@ THREADS = (
 RIGHTS = {Action.SPAWN: "start agents", Action.ADMIN: "administer"}
 
 
+def verbs() -> list[tuple[str, str, str]]:
+    """Every command with what follows it and what it does."""
+    return [(name, usage, ABOUT[name]) for name, usage in USAGE.items()]
+
+
 def helped(topic: str = "") -> Message:
     """How the bot is used; `topic` is a command or ""."""
     if topic in USAGE:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bot.messages import blocks
 from bot.messages.blocks import Block
 from bot.messages.words import code
-from engine.views import Note, NoteKind
+from engine import Note, NoteKind
 
 SHOWN = 8
 DETAIL = 200  # characters

@@ -7,9 +7,7 @@ from bot.grammar import Refusal
 from bot.messages import blocks, causes, words
 from bot.messages.blocks import Block, Message
 from bot.messages.card import outcome
-from engine.errors import MabError
-from engine.states import TERMINAL, Status
-from engine.views import AgentView, RunView
+from engine import TERMINAL, AgentView, MabError, RunView, Status
 
 QUOTE = 9000  # characters of what was typed, so that nobody types it twice
 LISTED = 40  # agents
@@ -34,9 +32,9 @@ BECAUSE = {
 }
 
 
-def queued(agent: AgentView) -> Message:
+def queued(agent_id: int) -> Message:
     """The acknowledgement of a spawn: one line."""
-    return _line(f"Agent {agent.id} is queued")
+    return _line(f"Agent {agent_id} is queued")
 
 
 def already_started(agent: AgentView, value: str) -> Message:
@@ -47,14 +45,14 @@ def already_started(agent: AgentView, value: str) -> Message:
     )
 
 
-def stopping(agent: AgentView) -> Message:
+def stopping(agent_id: int) -> Message:
     """A cancel was taken."""
-    return _line(f"Agent {agent.id} is being stopped")
+    return _line(f"Agent {agent_id} is being stopped")
 
 
-def retried(agent: AgentView) -> Message:
+def retried(agent_id: int) -> Message:
     """A retry was taken."""
-    return _line(f"Agent {agent.id} is queued again")
+    return _line(f"Agent {agent_id} is queued again")
 
 
 def has_ended(agent: AgentView) -> Message:
@@ -69,9 +67,9 @@ def not_ended(agent: AgentView) -> Message:
     )
 
 
-def diff_follows(agent: AgentView) -> Message:
+def diff_follows(agent_id: int) -> Message:
     """The diff was asked for."""
-    return _line(f"The diff of agent {agent.id} follows in its thread")
+    return _line(f"The diff of agent {agent_id} follows in its thread")
 
 
 def refused(refusal: Refusal) -> Message:

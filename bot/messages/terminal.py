@@ -6,8 +6,7 @@ from bot.messages import blocks, causes, notes, words
 from bot.messages.answer import answer
 from bot.messages.blocks import Attachment, Block, Message
 from bot.messages.card import outcome
-from engine.states import Status
-from engine.views import AgentView, Check, FileChange, Notice, Work
+from engine import AgentView, Check, FileChange, Notice, Status, Work
 
 FILES = 12
 PATH = 60  # characters

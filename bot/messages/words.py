@@ -8,8 +8,7 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from engine.executor import Step
-from engine.spec import Person
+from engine import Person, Step
 
 # Escape sequences of terminals (CSI, OSC and the two-character ones), then what is left of
 # control characters, and the marks that turn the direction of writing.

@@ -49,15 +49,18 @@ class Bench:
     """A workspace, a private home for the CLI, and what lies beside them."""
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self.workspace = root / "work space"
         self.outside = root / "outside"
         self.hidden = root / "hidden (a) [b]"
         self.home = root / "home"
+        self.readable = root / "readable"
         self.marker = new_marker()
-        for folder in (self.workspace, self.outside, self.hidden, self.home):
+        for folder in (self.workspace, self.outside, self.hidden, self.home, self.readable):
             folder.mkdir()
         (self.hidden / "token").write_text("hidden-content")
         (self.workspace / ".env").write_text("hidden-content")
+        (self.readable / "file").write_text("shown-content")
         (self.outside / "file").write_text("outside-content")
 
     def job(self, model: DemoModel, sandbox: Sandbox = Sandbox.AUTO, **facts: object) -> Job:
@@ -78,7 +81,11 @@ class Bench:
                 "model": "",
                 "max_turns": 30,
                 "budget": Decimal(5),
-                "confinement": Confinement(sandbox, hidden=(self.hidden, self.workspace / ".env")),
+                "confinement": Confinement(
+                    sandbox,
+                    hidden=(self.root, self.hidden, self.workspace / ".env"),
+                    readable=(self.readable,),
+                ),
                 "environment": environment,
                 **facts,
             }
@@ -174,7 +181,7 @@ async def test_an_agent_stays_within_its_walls(
     bash = [
         "env; cat /proc/self/environ /proc/*/environ | tr '\\0' '\\n'; echo end",
         f"cat '{bench.hidden}/token' .env; ls '{bench.hidden}'; echo $TMPDIR",
-        f"touch '{bench.outside}/touched' inside; ls",
+        f"touch '{bench.outside}/touched' '{bench.readable}/x' inside; cat ../*/file",
         "curl -sS -m 5 http://127.0.0.1:9 || python3 -c 'import urllib.request; urllib.request.urlopen(\"http://example.org\", timeout=5)'",
     ]
     turns = [
@@ -200,6 +207,7 @@ async def test_an_agent_stays_within_its_walls(
     assert "hidden-content" not in everything
     assert "outside-content" not in everything
     assert [path.name for path in bench.outside.iterdir()] == ["file"]
+    assert [path.name for path in bench.readable.iterdir()] == ["file"]
     assert all(answer.failed for answer in told[5:11])
     assert bench.alive() == []
     if NO_SANDBOX:
@@ -207,6 +215,7 @@ async def test_an_agent_stays_within_its_walls(
     else:
         assert f"{MARKER}={bench.marker}" in told[0].text
         assert (bench.workspace / "inside").exists()
+        assert "shown-content" in told[2].text
         assert told[3].failed
         assert "/mab-run-" in told[1].text  # agents do not share temporary files
         assert told[11].text.startswith("started")
@@ -349,6 +358,7 @@ async def test_the_cli_dies_with_its_worker(bench: Bench) -> None:
         worker = await asyncio.create_subprocess_exec(
             sys.executable, "-c", WORKER,
             cwd=Path(__file__).parents[2],
+            env={**os.environ, "TMPDIR": str(bench.home)},  # where it leaves its scratch
             stdin=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert worker.stdin

@@ -256,9 +256,10 @@ async def test_bare_shallow_and_oddly_named_repositories_work(
 
 
 async def test_a_sparse_checkout_does_not_make_files_look_deleted(yard: Yard) -> None:
+    commit(yard.path, {"docs/guide.md": "x"})
     git(yard.path, "sparse-checkout", "set", "src")
     worktree = await yard.open()
-    assert (worktree.path / "run.sh").exists()
+    assert (worktree.path / "docs/guide.md").exists()
     (worktree.path / "x").write_text("x")
     assert (await yard.save(worktree)).files == (FileChange("x", 1, 0),)
 
@@ -401,6 +402,7 @@ async def test_files_and_directories_may_change_places_and_links_lead_nowhere(
     (worktree.path / "run.sh/now").write_text("a directory")
     saved = await yard.save(worktree)
     assert yard.names(saved.commit) == {"README.md", "run.sh/now", "src"}
+    assert saved.left_out == ()
     assert git(yard.path, "show", f"{saved.commit}:src") == str(outside)
     await yard.worktrees.remove(worktree.path)
     assert (outside / "a.py").read_text() == "secret"

@@ -144,19 +144,19 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
         messages.diff_file(notice(UNCHANGED), ""),
         "Agent 12 changed nothing: Fix the login",
     ),
-    "queued": (messages.queued(PENDING), "Agent 12 is queued"),
+    "queued": (messages.queued(12), "Agent 12 is queued"),
     "already started": (
         messages.already_started(ACTIVE, "key"),
         "Already started agent 12 with this task. Start another?",
     ),
-    "stopping": (messages.stopping(ACTIVE), "Agent 12 is being stopped"),
-    "retried": (messages.retried(PENDING), "Agent 12 is queued again"),
+    "stopping": (messages.stopping(12), "Agent 12 is being stopped"),
+    "retried": (messages.retried(12), "Agent 12 is queued again"),
     "has ended": (messages.has_ended(DONE), "Agent 12 is done; there is nothing to stop"),
     "not ended": (
         messages.not_ended(ACTIVE),
         "Agent 12 has not failed; only what failed or was stopped can be tried again",
     ),
-    "diff follows": (messages.diff_follows(DONE), "The diff of agent 12 follows in its thread"),
+    "diff follows": (messages.diff_follows(12), "The diff of agent 12 follows in its thread"),
     "refused": (
         messages.refused(refusal("spwan fix")),
         "“spwan” is no command. Did you mean spawn?",

@@ -18,6 +18,7 @@ export class Timeline {
   #fresh = 0;
   #atEnd = true;
   #top = 0;
+  #fromEnd = null;
   #newFrom = null;
 
   constructor(page, label) {
@@ -44,9 +45,15 @@ export class Timeline {
     const grown = switched ? 0 : this.#countNew(messages);
     const visible = messages.slice(-this.#shown);
     morph(this.#list, [this.#earlier(messages.length), before, ...this.#rows(visible, inThread)]);
-    if (switched) this.#toStart();
+    if (this.#fromEnd !== null) this.#stay();
+    else if (switched) this.#toStart();
     else if (this.#atEnd) this.toEnd();
     else this.#announce(grown);
+  }
+
+  #stay() {
+    this.scroller.scrollTop = this.scroller.scrollHeight - this.#fromEnd;
+    this.#fromEnd = null;
   }
 
   #switchTo(identity, messages, inThread) {
@@ -98,6 +105,7 @@ export class Timeline {
     if (count <= this.#shown) return null;
     const more = () => {
       this.#shown += STEP;
+      this.#fromEnd = this.scroller.scrollHeight - this.scroller.scrollTop;
       this.page.render();
     };
     return el("button", { type: "button", class: "earlier", key: "earlier", onclick: more }, `Show earlier messages (${count - this.#shown})`);

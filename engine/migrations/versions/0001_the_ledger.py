@@ -84,6 +84,7 @@ def upgrade() -> None:
         sa.Column("card", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("retry_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("card_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("parked", sa.Text(), nullable=False),
         sa.Column("deliverer", sa.Text(), nullable=True),
         sa.Column("deliver_until", sa.DateTime(timezone=True), nullable=True),
@@ -94,7 +95,7 @@ def upgrade() -> None:
     with op.batch_alter_table("workflows", schema=None) as batch_op:
         batch_op.create_index(
             "ix_workflows_card_due",
-            ["retry_at", "id"],
+            ["card_at", "id"],
             unique=False,
             sqlite_where=sa.text("version <> shown AND parked = ''"),
             postgresql_where=sa.text("version <> shown AND parked = ''"),

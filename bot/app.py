@@ -1,0 +1,71 @@
+"""The Bolt app: verify, record, acknowledge. Nothing else happens while Slack waits."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from prometheus_client import Histogram
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.intake import incoming
+from engine import Engine
+
+RECORD_SECONDS = 2.5  # of Slack's 3; what is not committed by then is not acknowledged
+EVERYTHING = re.compile(".*", re.DOTALL)
+log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Records what comes in, and has somebody look at it."""
+
+    engine: Engine
+    bot_user: Callable[[], Awaitable[str]]
+    recorded: Callable[[], None]
+    seconds: Histogram
+
+    async def __call__(self, body: dict[str, Any]) -> bool:
+        """Record it; False when that was not possible in time, and Slack must send it again."""
+        try:
+            with self.seconds.time():
+                await asyncio.wait_for(self._record(body), RECORD_SECONDS)
+        except Exception:
+            log.exception("not recorded, so not acknowledged")
+            return False
+        self.recorded()
+        return True
+
+    async def _record(self, body: dict[str, Any]) -> None:
+        command = incoming(body, await self.bot_user())
+        if command is not None and await self.engine.inbox.record(command):
+            log.info("recorded", command=command.key, kind=command.kind)
+
+
+def build(client: AsyncWebClient, intake: Intake) -> AsyncApp:
+    """The app: one middleware records, and one listener for everything acknowledges."""
+    app = AsyncApp(client=client, request_verification_enabled=False)
+
+    @app.middleware
+    async def record(
+        req: AsyncBoltRequest,
+        resp: BoltResponse,
+        next: Callable[[], Awaitable[BoltResponse]],  # noqa: A002
+    ) -> BoltResponse:
+        if await intake(req.body):
+            return await next()
+        resp.status = 503  # Socket Mode acknowledges nothing but 200
+        return resp
+
+    async def acknowledge(ack: AsyncAck) -> None:
+        await ack()
+
+    for listens in (app.command, app.event, app.action, app.shortcut, app.view, app.options):
+        listens(EVERYTHING)(acknowledge)
+    return app

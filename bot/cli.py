@@ -1,0 +1,168 @@
+"""The command line of `mab`: starts what is asked for."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from bot import logs, manifest
+from bot.demo import Wanted
+from bot.demo import demo as run_demo
+from bot.doctor import Installation, examine, render
+from bot.program import Given
+from bot.program import serve as run_program
+from bot.secrets import Secrets
+from bot.settings import BotSettings
+from engine import ClaudeExecutor, Database, Executor, MabError, Sandbox
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+database = typer.Typer(no_args_is_help=True, help="The database.")
+app.add_typer(database, name="db")
+
+
+def main(held: Secrets) -> None:
+    """Run the command line; what people did wrong is a sentence, not a traceback."""
+    try:
+        app(obj=held)
+    except MabError as error:
+        sys.exit(f"mab: {error}")
+    except ValidationError as error:
+        sys.exit(f"mab: {_config()} or the environment cannot be used:\n{_problems(error)}")
+
+
+def _config() -> Path:
+    return Path(os.environ.get("MAB_CONFIG", "mab.toml"))
+
+
+def _problems(error: ValidationError) -> str:
+    """Each wrong setting with its name and what is wrong with it."""
+    lines = []
+    for problem in error.errors():
+        name = ".".join(str(part) for part in problem["loc"])
+        lines.append(f"  {name or 'settings'}: {problem['msg'].removeprefix('Value error, ')}")
+    return "\n".join(lines)
+
+
+def _given(held: Secrets, settings: BotSettings | None = None) -> Given:
+    """What the program is started with, and logging as it is configured."""
+    if settings is None:
+        url = held.values.get("DATABASE_URL", "")
+        settings = BotSettings(database_url=url) if url else BotSettings()
+    logs.configure(settings.log_level, held)
+    return Given(settings, held, dict(os.environ), _config())
+
+
+@app.callback()
+def _mab() -> None:
+    """Coding agents in Slack threads."""
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    repo: Annotated[Path | None, typer.Option(help="Work on this git repository.")] = None,
+    *,
+    no_key: Annotated[bool, typer.Option("--no-key", help="Use the demo model.")] = False,
+    port: Annotated[int, typer.Option(help="Where the page listens; 0: any free port.")] = 0,
+) -> None:
+    """Try it: a Slack-like page on this machine, with real agents."""
+    wanted = Wanted(repo.expanduser().resolve() if repo else None, no_key, port)
+    asyncio.run(_demo(context.obj, wanted))
+
+
+async def _demo(held: Secrets, wanted: Wanted) -> None:
+    logs.configure("warning", held)
+    async with run_demo(held, _config(), wanted) as running:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        typer.echo(f"Open {running.slack.page_url}\n({running.model}; Ctrl+C ends the demo)")
+        await stop.wait()
+        typer.echo("\nEnding …")
+        left = await running.left()
+    typer.echo(left)
+
+
+@app.command()
+def serve(context: typer.Context) -> None:
+    """Run bot and worker."""
+    _run(context.obj, ClaudeExecutor(), speaks=True)
+
+
+@app.command()
+def bot(context: typer.Context) -> None:
+    """Run the bot alone; agents run in `mab worker` on the same database."""
+    _run(context.obj, None, speaks=True)
+
+
+@app.command()
+def worker(context: typer.Context) -> None:
+    """Run a worker alone."""
+    _run(context.obj, ClaudeExecutor(), speaks=False)
+
+
+def _run(held: Secrets, executor: Executor | None, *, speaks: bool) -> None:
+    given = _given(held)
+    if speaks:
+        given.settings.require_access()
+    asyncio.run(run_program(given, executor, speaks=speaks))
+
+
+@app.command()
+def doctor(context: typer.Context) -> None:
+    """Look at everything that mab needs, and say what to do about what is missing."""
+    given = _given(context.obj)
+    findings = asyncio.run(examine(_installation(given)))
+    typer.echo(render(findings))
+    raise typer.Exit(code=int(any(finding.ok is False for finding in findings)))
+
+
+def _installation(given: Given) -> Installation:
+    settings = given.settings
+
+    async def look() -> str:
+        db = Database.connect(settings.database)
+        try:
+            await db.prepare()
+            return db.engine.dialect.name
+        finally:
+            await db.close()
+
+    return Installation(
+        home=settings.home,
+        repos={name: repo.path or repo.url for name, repo in settings.repos.items()},
+        database=look,
+        secrets=given.secrets,
+        environ=given.environ,
+        manifest=manifest.path(),
+        slack_url=settings.slack_api_url.rstrip("/") + "/",
+        http=settings.http,
+        sandbox_required=settings.agent.sandbox is Sandbox.REQUIRED,
+    )
+
+
+@app.command(name="manifest")
+def print_manifest() -> None:
+    """Print the manifest for a Slack app."""
+    typer.echo(manifest.path().read_text(encoding="utf-8"), nl=False)
+
+
+@database.command()
+def upgrade(context: typer.Context) -> None:
+    """Bring the database's tables to this version."""
+    settings = _given(context.obj).settings
+
+    async def work() -> None:
+        db = Database.connect(settings.database)
+        try:
+            await db.upgrade()
+        finally:
+            await db.close()
+
+    asyncio.run(work())
+    typer.echo("The database is up to date.")

@@ -1,0 +1,94 @@
+"""The connections to Slack: one HTTP session for all calls, two sockets, and a watchdog."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from time import monotonic
+
+import aiohttp
+import structlog
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+SOCKETS = 2  # while one is replaced, the other hears
+WATCH_SECONDS = 5.0
+STUCK_SECONDS = 15.0  # without a connection, before a new address is asked for
+CALL_SECONDS = 30
+log = structlog.stdlib.get_logger(__name__)
+
+
+@asynccontextmanager
+async def web_client(token: str, api_url: str) -> AsyncIterator[AsyncWebClient]:
+    """The client for every Web API call.
+
+    It repeats nothing by itself: a call whose outcome is not known is looked up before it is
+    made again, and that only its caller can do.
+    """
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS)) as session:
+        base = api_url if api_url.endswith("/") else f"{api_url}/"
+        yield AsyncWebClient(token=token, base_url=base, session=session, retry_handlers=[])
+
+
+@dataclass
+class Sockets:
+    """Socket Mode connections that are looked after."""
+
+    app: AsyncApp
+    app_token: str
+    handlers: list[AsyncSocketModeHandler] = field(default_factory=list)
+    _heard: dict[int, float] = field(default_factory=dict)  # when each was last seen connected
+
+    async def open(self) -> None:
+        """Connect; returns when the first attempt has been made on each."""
+        self.handlers = [AsyncSocketModeHandler(self.app, self.app_token) for _ in range(SOCKETS)]
+        opening = [handler.connect_async() for handler in self.handlers]  # type: ignore[no-untyped-call]
+        await asyncio.gather(*opening)
+
+    async def connected(self) -> int:
+        """How many connections stand."""
+        states = [await handler.client.is_connected() for handler in self.handlers]
+        return sum(states)
+
+    async def probe(self) -> None:
+        """Raise ConnectionError unless Slack can be heard."""
+        if not await self.connected():
+            raise ConnectionError("no connection to Slack")
+
+    async def watch(self) -> None:
+        """Heal connections that hang, for ever.
+
+        The SDK's aiohttp client tries an address that is no longer valid again and again; once
+        it is forgotten, the client asks for a new one.
+        """
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            for number, handler in enumerate(self.handlers):
+                if await handler.client.is_connected():
+                    self._heard[number] = monotonic()
+                elif monotonic() - self._heard.setdefault(number, monotonic()) > STUCK_SECONDS:
+                    log.warning("socket without a connection; asking for a new address")
+                    handler.client.wss_uri = None
+                    self._heard[number] = monotonic()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for handler in self.handlers:
+            with suppress(aiohttp.ClientError, OSError, TimeoutError):
+                await handler.close_async()  # type: ignore[no-untyped-call]
+
+
+@asynccontextmanager
+async def sockets(app: AsyncApp, app_token: str) -> AsyncIterator[Sockets]:
+    """Listen to Slack while the block runs."""
+    made = Sockets(app, app_token)
+    opening = asyncio.create_task(made.open())  # it tries for as long as Slack is away
+    watching = asyncio.create_task(made.watch())
+    try:
+        yield made
+    finally:
+        for task in (opening, watching):
+            task.cancel()
+        await asyncio.gather(opening, watching, return_exceptions=True)
+        await made.close()

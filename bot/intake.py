@@ -1,0 +1,110 @@
+"""What Slack sends, made into commands for the inbox. Pure.
+
+Only what may mean something to us is recorded; the key makes sure that whatever is delivered
+several times, or as two events, is recorded once.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from bot import slack_text
+from engine import Incoming
+
+Body = Mapping[str, Any]
+
+
+class Kind(StrEnum):
+    """What came in."""
+
+    COMMAND = "command"  # /agent …
+    MESSAGE = "message"  # a mention, or a direct message
+    ACTION = "action"  # a button
+    SHORTCUT = "shortcut"  # "Spawn an agent" on a message
+
+
+SAID = frozenset({"", "file_share", "thread_broadcast", "me_message"})  # subtypes of new messages
+
+
+def incoming(body: Body, bot_user: str) -> Incoming | None:
+    """The command that a request from Slack carries; None for what means nothing to us."""
+    if "command" in body:
+        return _command(body)
+    match body.get("type"):
+        case "event_callback":
+            return _message(body, bot_user)
+        case "block_actions":
+            return _action(body)
+        case "message_action":
+            return _shortcut(body)
+        case _:
+            return None
+
+
+def _command(body: Body) -> Incoming:
+    payload = {
+        "text": str(body.get("text", "")),
+        "team": str(body.get("team_id", "")),
+        "channel": str(body["channel_id"]),
+        "response_url": str(body.get("response_url", "")),
+    }
+    return Incoming(f"command:{body['trigger_id']}", Kind.COMMAND, payload, str(body["user_id"]))
+
+
+def _message(body: Body, bot_user: str) -> Incoming | None:
+    event: Body = body.get("event") or {}
+    if event.get("type") not in {"app_mention", "message"}:
+        return None
+    if str(event.get("subtype") or "") not in SAID or "user" not in event or event.get("bot_id"):
+        return None
+    text = str(event.get("text") or "")
+    direct = event.get("channel_type") == "im"
+    if not direct and not slack_text.mentions(text, bot_user):
+        return None
+    team, channel, ts = str(body.get("team_id", "")), str(event["channel"]), str(event["ts"])
+    payload = {
+        "text": text,
+        "team": team,
+        "channel": channel,
+        "ts": ts,
+        "thread": str(event.get("thread_ts") or ts),
+    }
+    return Incoming(f"message:{team}/{channel}:{ts}", Kind.MESSAGE, payload, str(event["user"]))
+
+
+def _action(body: Body) -> Incoming | None:
+    actions = body.get("actions") or []
+    if not actions:
+        return None
+    action, message = actions[0], body.get("message") or {}
+    container: Body = body.get("container") or {}
+    channel = (body.get("channel") or {}).get("id") or container.get("channel_id") or ""
+    payload = {
+        "action": str(action.get("action_id", "")),
+        "value": str(action.get("value", "")),
+        "team": str((body.get("team") or {}).get("id", "")),
+        "channel": str(channel),
+        "thread": str(message.get("thread_ts") or container.get("thread_ts") or ""),
+        "response_url": str(body.get("response_url", "")),
+        "ephemeral": bool(container.get("is_ephemeral")),
+    }
+    key = f"action:{body.get('trigger_id', '')}:{action.get('action_ts', '')}"
+    return Incoming(key, Kind.ACTION, payload, str((body.get("user") or {}).get("id", "")))
+
+
+def _shortcut(body: Body) -> Incoming | None:
+    message: Body = body.get("message") or {}
+    channel = str((body.get("channel") or {}).get("id", ""))
+    ts = str(message.get("ts", ""))
+    if not ts or not channel:
+        return None
+    payload = {
+        "text": str(message.get("text") or ""),
+        "team": str((body.get("team") or {}).get("id", "")),
+        "channel": channel,
+        "ts": ts,
+        "thread": str(message.get("thread_ts") or ts),
+        "response_url": str(body.get("response_url", "")),
+    }
+    key = f"shortcut:{body.get('trigger_id', '')}"
+    return Incoming(key, Kind.SHORTCUT, payload, str((body.get("user") or {}).get("id", "")))

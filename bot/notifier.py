@@ -1,0 +1,190 @@
+"""Tells the threads what happened: cards, notices and files, each once and in order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+import structlog
+
+from bot import messages
+from bot.messages import Attachment, Message
+from bot.posting import Failure, Mark, Poster, Spot, Trouble, understood
+from engine import Delivery, Engine, LostLease, MabError, Notice, Undelivered, is_passing
+
+AT_ONCE = 8  # threads that are served side by side
+DUE = 100
+EDITS = 40  # card edits a minute in the whole workspace; Slack allows about 50
+EDIT_PAUSE = 3.0  # seconds between two edits of one card
+LONGEST_PAUSE = 300.0
+log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass
+class EditBudget:
+    """How many cards may be edited now."""
+
+    per_minute: float = EDITS
+    tokens: float = EDITS / 4
+    clock: Callable[[], float] = monotonic
+    _filled: float = field(default_factory=monotonic)
+
+    def take(self) -> bool:
+        """Use one edit, if there is one."""
+        passed, self._filled = self.clock() - self._filled, self.clock()
+        self.tokens = min(self.per_minute / 4, self.tokens + passed * self.per_minute / 60)
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+    def empty(self, seconds: float) -> None:
+        """Slack asked for a pause."""
+        self.tokens = -seconds * self.per_minute / 60
+
+
+@dataclass
+class Notifier:
+    """Delivers what is due. One delivery holds one thread, so its messages keep their order."""
+
+    engine: Engine
+    poster: Poster
+    edits: EditBudget = field(default_factory=EditBudget)
+
+    async def tick(self) -> None:
+        """Deliver everything that is due now."""
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def serve(workflow_id: int) -> None:
+            async with room:
+                await self._serve(workflow_id)
+
+        async with asyncio.TaskGroup() as group:
+            for workflow_id in await self.engine.outbox.due(DUE):
+                group.create_task(serve(workflow_id))
+
+    async def _serve(self, workflow_id: int) -> None:
+        delivery = await self.engine.outbox.take(workflow_id)
+        if delivery is None:
+            return
+        with structlog.contextvars.bound_contextvars(workflow=workflow_id):
+            try:
+                await self._deliver(delivery)
+            except LostLease:
+                log.warning("somebody else speaks in this thread now")
+            except Exception as error:
+                if is_passing(error) and understood(error) is None:
+                    raise
+                await self._failed(delivery, error)
+
+    async def _failed(self, delivery: Delivery, error: Exception) -> None:
+        """Leave the thread alone for a while, or for good; the others go on."""
+        failure = understood(error)
+        if failure is None:
+            log.error("not delivered", exc_info=error)
+            failure = Failure(Trouble.UNCERTAIN, repr(error))
+        log.warning("not delivered", trouble=failure.trouble, reason=failure.reason)
+        if failure.trouble is Trouble.CLOSED:
+            await self.engine.outbox.park(delivery, failure.reason)
+        else:
+            pause = min(2.0 ** min(delivery.tries, 10), LONGEST_PAUSE)
+            await self.engine.outbox.postpone(delivery, max(pause, failure.retry_after))
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        spot = Spot(delivery.origin.place.partition("/")[2], delivery.origin.thread)
+        fresh = not delivery.receipt
+        if fresh:
+            spot = await self._open(delivery, spot)
+        for undelivered in delivery.notices:
+            await self._tell(delivery, spot, undelivered)
+        if delivery.card_due and not fresh:
+            await self._redraw(delivery, spot)
+        else:
+            await self.engine.outbox.release(delivery)
+
+    async def _open(self, delivery: Delivery, spot: Spot) -> Spot:
+        """Post the card; where there was no thread yet, it begins one."""
+        mark = Mark("card", delivery.workflow_id)
+        ts = await self.poster.find(spot, mark) if delivery.tries else ""
+        if not ts:
+            await self.engine.outbox.posting_card(delivery)
+            ts = await self.poster.post(spot, messages.card(delivery.card), mark)
+        thread = spot.thread or ts
+        await self.engine.outbox.card_posted(delivery, {"ts": ts}, thread)
+        return Spot(spot.channel, thread)
+
+    async def _redraw(self, delivery: Delivery, spot: Spot) -> None:
+        """Bring the card up to date, as often as Slack lets us."""
+        if not self.edits.take():
+            await self.engine.outbox.postpone_card(delivery, EDIT_PAUSE)
+            return
+        try:
+            mark = Mark("card", delivery.workflow_id)
+            await self.poster.edit(
+                spot, str(delivery.receipt["ts"]), messages.card(delivery.card), mark
+            )
+        except Exception as error:
+            failure = understood(error)
+            if failure is None or failure.trouble is Trouble.CLOSED:
+                raise
+            log.warning("card not edited", reason=failure.reason)
+            if failure.trouble is not Trouble.GONE:
+                self.edits.empty(failure.retry_after)
+                pause = max(EDIT_PAUSE, failure.retry_after)
+                await self.engine.outbox.postpone_card(delivery, pause)
+                return
+        await self.engine.outbox.card_shown(delivery)
+        await self.engine.outbox.postpone_card(delivery, EDIT_PAUSE)
+
+    async def _tell(self, delivery: Delivery, spot: Spot, undelivered: Undelivered) -> None:
+        """Post one notice, unless an earlier try has done so."""
+        notice = undelivered.notice
+        message = await self._written(notice)
+        ts = str(undelivered.receipt.get("ts") or "")
+        if not ts and undelivered.sending_at is not None:
+            ts = await self.poster.find(spot, Mark("notice", notice.id))
+        again = bool(ts)
+        if not ts:
+            ts = await self._attempt(
+                delivery,
+                notice,
+                lambda: self.poster.post(spot, message, Mark("notice", notice.id)),
+            )
+            await self.engine.outbox.posted(delivery, notice, {"ts": ts})
+        if message.file is not None:
+            await self._attach(spot, message.file, ts if again else "")
+        await self.engine.outbox.delivered(delivery, notice, {"ts": ts})
+
+    async def _attempt(
+        self, delivery: Delivery, notice: Notice, call: Callable[[], Awaitable[str]]
+    ) -> str:
+        """Call, with the record that says so before; a sure refusal is recorded as well."""
+        await self.engine.outbox.sending(delivery, notice)
+        try:
+            return await call()
+        except Exception as error:
+            failure = understood(error)
+            if failure is not None and failure.trouble is Trouble.REFUSED:
+                await self.engine.outbox.refused(delivery, notice)
+            raise
+
+    async def _attach(self, spot: Spot, file: Attachment, since: str) -> None:
+        if not (since and await self.poster.has_file(spot, file, since)):
+            await self.poster.upload(spot, file)
+
+    async def _written(self, notice: Notice) -> Message:
+        match notice.name:
+            case "request.ended":
+                return messages.ended(notice)
+            case "agent.taken_over":
+                return messages.taken_over(notice)
+            case "diff.asked":
+                return messages.diff_file(notice, await self._diff(notice))
+            case other:
+                raise MabError(f"there is no message for {other}")
+
+    async def _diff(self, notice: Notice) -> str:
+        try:
+            return await self.engine.diff(notice.agent)
+        except MabError as error:
+            return f"The diff cannot be shown: {error}"

@@ -1,0 +1,158 @@
+"""Posting to Slack so that nothing is posted twice: what an error means, and what is there."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.messages import Attachment, Message
+
+LOOK_BACK = 200  # messages that are searched for one that may have been posted
+# Slack says no, and will say no again: nothing can be told in this channel.
+CLOSED = frozenset(
+    {
+        *("channel_not_found", "is_archived", "not_in_channel", "restricted_action"),
+        *("restricted_action_thread_locked", "thread_not_found", "cannot_reply_to_message"),
+        *("team_access_not_granted", "messages_tab_disabled"),
+    }
+)
+# The message to edit is gone, or cannot be edited any more.
+GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+
+
+class Trouble(StrEnum):
+    """What a failed call means for the next one."""
+
+    CLOSED = "closed"  # never again in this channel
+    GONE = "gone"  # the message to edit does not exist
+    REFUSED = "refused"  # it had no effect; later perhaps
+    UNCERTAIN = "uncertain"  # it may have had its effect
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A call that failed, understood."""
+
+    trouble: Trouble
+    reason: str
+    retry_after: float = 0.0  # seconds that Slack asks for
+
+
+def understood(error: BaseException) -> Failure | None:
+    """What an error of a Slack call means; None for errors that are not Slack's."""
+    if isinstance(error, SlackApiError):
+        return _refusal(error)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Failure(Trouble.REFUSED, "Slack cannot be reached")
+    if isinstance(error, (aiohttp.ClientError, TimeoutError, OSError)):
+        return Failure(Trouble.UNCERTAIN, repr(error))
+    return None
+
+
+def _refusal(error: SlackApiError) -> Failure:
+    answer = error.response
+    code = str(answer.get("error") or "") if isinstance(answer.data, dict) else ""
+    status = int(getattr(answer, "status_code", 0) or 0)
+    if status == 429 or code == "ratelimited":
+        return Failure(
+            Trouble.REFUSED, "rate limit", float(answer.headers.get("Retry-After", 1) or 1)
+        )
+    if status >= 500 or code in {"internal_error", "fatal_error", "request_timeout", ""}:
+        return Failure(Trouble.UNCERTAIN, code or f"HTTP {status}")
+    if code in CLOSED:
+        return Failure(Trouble.CLOSED, code)
+    return Failure(Trouble.GONE if code in GONE else Trouble.REFUSED, code)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A thread in a channel; without `thread`, the channel itself."""
+
+    channel: str
+    thread: str | None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a message carries so that it can be found again: kind and id of what it tells."""
+
+    kind: str  # card | notice
+    id: int
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """In Slack's form."""
+        return {"event_type": f"mab_{self.kind}", "event_payload": {"id": self.id}}
+
+
+@dataclass(frozen=True)
+class Poster:
+    """The Slack calls that speak in threads."""
+
+    client: AsyncWebClient
+
+    async def post(self, spot: Spot, message: Message, mark: Mark) -> str:
+        """Post a message; gives its ts."""
+        answer = await self.client.chat_postMessage(
+            channel=spot.channel,
+            thread_ts=spot.thread,
+            text=message.text,
+            blocks=message.blocks,
+            metadata=mark.metadata,
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        return str(answer["ts"])
+
+    async def edit(self, spot: Spot, ts: str, message: Message, mark: Mark) -> None:
+        """Put another content in the place of a message."""
+        await self.client.chat_update(
+            channel=spot.channel,
+            ts=ts,
+            text=message.text,
+            blocks=message.blocks,
+            metadata=mark.metadata,
+        )
+
+    async def upload(self, spot: Spot, file: Attachment) -> None:
+        """Post a file."""
+        await self.client.files_upload_v2(
+            channel=spot.channel,
+            thread_ts=spot.thread,
+            content=file.content or "\n",
+            filename=file.name,
+            title=file.title,
+        )
+
+    async def find(self, spot: Spot, mark: Mark) -> str:
+        """The ts of the message with this mark; "" when there is none."""
+        for message in await self._latest(spot):
+            found = message.get("metadata") or {}
+            if found == mark.metadata and message.get("bot_id"):
+                return str(message["ts"])
+        return ""
+
+    async def has_file(self, spot: Spot, file: Attachment, since: str) -> bool:
+        """Whether a file of this name was posted after the message `since`."""
+        return any(
+            shared.get("name") == file.name and float(message["ts"]) > float(since)
+            for message in await self._latest(spot)
+            for shared in message.get("files") or ()
+        )
+
+    async def _latest(self, spot: Spot) -> list[dict[str, Any]]:
+        if spot.thread is None:
+            answer = await self.client.conversations_history(
+                channel=spot.channel, limit=LOOK_BACK, include_all_metadata=True
+            )
+            return list(answer["messages"])
+        found: list[dict[str, Any]] = []
+        pages = await self.client.conversations_replies(
+            channel=spot.channel, ts=spot.thread, limit=LOOK_BACK, include_all_metadata=True
+        )
+        async for page in pages:
+            found += page["messages"]
+        return found

@@ -1,0 +1,172 @@
+"""The composition root: bot and worker put together from settings and secrets, and run."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from time import monotonic
+from uuid import uuid4
+
+import structlog
+from prometheus_client import CollectorRegistry, Histogram
+
+from bot.app import Intake, build
+from bot.connection import Sockets, sockets, web_client
+from bot.conversation import Conversation
+from bot.directory import Directory
+from bot.health import Health, Probe, address
+from bot.inbox import Interpreter
+from bot.notifier import Notifier
+from bot.posting import Poster
+from bot.replies import Replies
+from bot.secrets import Secrets
+from bot.settings import BotSettings
+from engine import Beat, ConfigError, Engine, Executor, Outside, Worker, polling, worker
+
+BOT_SECONDS = 1.0  # between two looks at inbox and outbox; as a rule they are woken at once
+JANITOR_SECONDS = 60.0
+log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a program is started with."""
+
+    settings: BotSettings
+    secrets: Secrets
+    environ: Mapping[str, str]  # without them
+    config: Path
+    user_home: Path = field(default_factory=Path.home)
+
+    def secret(self, name: str) -> str:
+        """A secret that the program cannot do without; raises ConfigError."""
+        value = self.secrets.values.get(name, "")
+        if not value:
+            raise ConfigError(f"{name} is not set; `mab doctor` says what is needed")
+        return value
+
+
+@dataclass
+class Program:
+    """What runs in this process: ticks that look at the ledger, and who wakes them."""
+
+    given: Given
+    engine: Engine
+    beats: dict[Beat, float] = field(default_factory=dict)
+    probes: dict[str, Probe] = field(default_factory=dict)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, name: str, tick: Callable[[], Awaitable[None]], seconds: float) -> Beat:
+        """Have something looked at regularly."""
+        beat = Beat(name, tick)
+        self.beats[beat] = seconds
+        return beat
+
+    def wake(self, but: Beat | None = None) -> None:
+        """Something has changed: look at everything, except where the news comes from."""
+        for beat in self.beats:
+            if beat is not but:
+                beat.wake()
+
+    def poll_age(self) -> float:
+        """Seconds since the tick that was not run for the longest time."""
+        ages = [monotonic() - beat.last for beat, every in self.beats.items() if every < 10]
+        return max(ages, default=0.0)
+
+
+@asynccontextmanager
+async def open_program(given: Given) -> AsyncIterator[Program]:
+    """The ledger, ready to be worked on."""
+    engine = Engine.open(given.settings, f"bot-{uuid4().hex[:12]}")
+    try:
+        await engine.db.prepare()
+        program = Program(given, engine)
+        program.probes["database"] = engine.db.check_version
+        yield program
+    finally:
+        await engine.db.close()
+
+
+@asynccontextmanager
+async def open_bot(program: Program) -> AsyncIterator[Sockets]:
+    """Everything that speaks with Slack."""
+    given, engine = program.given, program.engine
+    token, app_token = given.secret("SLACK_BOT_TOKEN"), given.secret("SLACK_APP_TOKEN")
+    async with web_client(token, given.settings.slack_api_url) as client:
+        directory = Directory(client)
+        notifier = Notifier(engine, Poster(client))
+        interpreter = Interpreter(engine.inbox, Conversation(engine, directory, given.settings))
+
+        async def interpret() -> None:
+            if await interpreter.tick():
+                program.wake(but=inbox)
+
+        inbox = program.add("inbox", interpret, BOT_SECONDS)
+        program.add("replies", Replies(engine.inbox, client).tick, BOT_SECONDS)
+        program.add("notices", notifier.tick, BOT_SECONDS)
+        seconds = Histogram(
+            "mab_record_seconds",
+            "From a request's arrival to its record",
+            registry=program.registry,
+        )
+        app = build(client, Intake(engine, directory.bot_user, inbox.wake, seconds))
+        async with sockets(app, app_token) as connected:
+            program.probes["slack"] = connected.probe
+            yield connected
+            await notifier.tick()
+
+
+@asynccontextmanager
+async def open_worker(program: Program, executor: Executor) -> AsyncIterator[Worker]:
+    """Everything that runs agents."""
+    given = program.given
+    held = given.secrets
+    outside = Outside(given.environ, held.values, given.config, given.user_home, held.files)
+    made = worker(program.engine.workflows, executor, outside, program.wake)
+    await made.join(version("multi-agent-builder"))
+    keeping = asyncio.create_task(made.keep_leases())
+    program.add("worker", made.tick, given.settings.poll.seconds)
+    try:
+        yield made
+    finally:
+        await made.stop()
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+@asynccontextmanager
+async def running(
+    given: Given, executor: Executor | None, *, speaks: bool = True
+) -> AsyncIterator[Program]:
+    """A program at work: with an executor it runs agents, and it speaks with Slack if it should.
+
+    On leaving, agents that still run are handed over with their work, and what there is to tell
+    is told.
+    """
+    async with AsyncExitStack() as stack:
+        program = await stack.enter_async_context(open_program(given))
+        if speaks:
+            await stack.enter_async_context(open_bot(program))
+        if executor is not None:
+            await stack.enter_async_context(open_worker(program, executor))
+        place = address(given.settings.http)
+        health = Health(place, program.poll_age, program.probes, program.registry)
+        await stack.enter_async_context(health)
+        await stack.enter_async_context(polling(program.beats))
+        program.wake()
+        yield program
+
+
+async def serve(given: Given, executor: Executor | None, *, speaks: bool = True) -> None:
+    """Run until SIGTERM or SIGINT."""
+    async with running(given, executor, speaks=speaks) as program:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, program.stopping.set)
+        log.info("ready", speaks=speaks, works=executor is not None)
+        await program.stopping.wait()
+        log.info("stopping")

@@ -1,0 +1,92 @@
+"""What one person alone is told: ephemeral, at the place where they asked."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.messages import Attachment, Message
+from engine import Inbox, Reply
+
+RETRY_SECONDS = (5.0, 30.0, 120.0)  # then the reply is given up: it has lost its moment
+log = structlog.stdlib.get_logger(__name__)
+
+
+def packed(message: Message) -> dict[str, Any]:
+    """A message as the inbox keeps it."""
+    return asdict(message)
+
+
+def _unpacked(reply: Mapping[str, Any]) -> Message:
+    file = reply.get("file")
+    return Message(reply["text"], reply["blocks"], Attachment(**file) if file else None)
+
+
+@dataclass(frozen=True)
+class Replies:
+    """Tells people what became of what they typed."""
+
+    inbox: Inbox
+    client: AsyncWebClient
+
+    async def tick(self) -> None:
+        """Tell every reply that is due."""
+        for reply in await self.inbox.replies():
+            try:
+                await self._tell(reply)
+            except (SlackApiError, OSError, TimeoutError) as error:
+                await self._later(reply, error)
+            else:
+                await self.inbox.replied(reply.key)
+
+    async def _later(self, reply: Reply, error: Exception) -> None:
+        log.warning("reply not told", command=reply.key, error=str(error))
+        if reply.tries < len(RETRY_SECONDS):
+            await self.inbox.postpone_reply(reply.key, RETRY_SECONDS[reply.tries])
+        else:
+            await self.inbox.replied(reply.key)
+
+    async def _tell(self, reply: Reply) -> None:
+        message = _unpacked(reply.reply)
+        if not (reply.tries == 0 and await self._respond(reply, message)):
+            await self._post(reply, message)
+        if message.file is not None:
+            await self._hand_over(reply.author, message.file)
+
+    async def _respond(self, reply: Reply, message: Message) -> bool:
+        """Answer by the address that came with the command; it works in every channel."""
+        url = str(reply.payload.get("response_url") or "")
+        if not url:
+            return False
+        hook = AsyncWebhookClient(url, session=self.client.session)
+        answer = await hook.send(
+            text=message.text,
+            blocks=message.blocks,
+            response_type="ephemeral",
+            replace_original=bool(reply.payload.get("ephemeral")),
+        )
+        return answer.status_code == 200
+
+    async def _post(self, reply: Reply, message: Message) -> None:
+        thread = reply.payload.get("thread") or None
+        await self.client.chat_postEphemeral(
+            channel=str(reply.payload["channel"]),
+            user=reply.author,
+            text=message.text,
+            blocks=message.blocks,
+            thread_ts=thread,
+        )
+
+    async def _hand_over(self, user: str, file: Attachment) -> None:
+        """Files cannot be ephemeral; the direct message is as private."""
+        opened = await self.client.conversations_open(users=user)
+        await self.client.files_upload_v2(
+            channel=opened["channel"]["id"],
+            content=file.content,
+            filename=file.name,
+            title=file.title,
+        )

@@ -1,0 +1,21 @@
+"""Where the program `mab` begins: secrets leave the environment before anything else is loaded."""
+
+import os
+import sys
+
+from bot import secrets
+
+
+def main() -> None:
+    """Take the secrets, then run the command line with them."""
+    try:
+        held = secrets.take(os.environ)
+    except secrets.BadSecret as error:
+        sys.exit(f"mab: {error}")
+    from bot import cli  # noqa: PLC0415 - the program may just have started over; this is slow
+
+    cli.main(held)
+
+
+if __name__ == "__main__":
+    main()

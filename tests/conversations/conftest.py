@@ -1,0 +1,161 @@
+"""Conversations: people in the local Slack, the real Bolt app, a worker, a real repository."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.access import Access
+from bot.demo import DemoSettings
+from bot.local import LocalSlack, Message
+from bot.program import Given, Program, running
+from bot.secrets import Secrets
+from engine import AgentView, Executor, Limits, Poll, Repo, ScriptedExecutor, Status
+from engine.scripted import Action
+from tests.referee.referee import check
+from tests.worker.conftest import git, repository
+
+SECONDS = 30.0  # after which a conversation that waits for something fails
+
+
+@dataclass
+class World:
+    """A workspace with people, and the product in it."""
+
+    slack: LocalSlack
+    settings: DemoSettings
+    shop: Path
+    home: Path
+    script: dict[str, Sequence[Action]] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    program: Program | None = None
+    _running: AsyncExitStack | None = None
+
+    async def begins(self, executor: Executor | None = None) -> None:
+        """Start bot and worker."""
+        values = {
+            "SLACK_BOT_TOKEN": self.slack.bot_token,
+            "SLACK_APP_TOKEN": self.slack.app_token,
+            **self.secrets,
+        }
+        environ = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
+        given = Given(self.settings, Secrets(values), environ, self.home / "mab.toml", self.home)
+        self._running = AsyncExitStack()
+        self.program = await self._running.enter_async_context(
+            running(given, executor or ScriptedExecutor(self.script))
+        )
+        await self.slack.settled(lambda: self.slack.connections == 2, timeout=SECONDS)
+
+    async def ends(self) -> None:
+        """Stop bot and worker as SIGTERM would."""
+        if self._running is not None:
+            await self._running.aclose()
+            self._running = None
+
+    async def says(
+        self, text: str, who: str = "you", where: str = "general", thread: str | None = None
+    ) -> str:
+        """Type something; commands begin with a slash."""
+        if text.startswith("/"):
+            answer = await self.slack.commands(who, where, text)
+            assert answer.ok, answer
+            return ""
+        return await self.slack.says(who, where, text, thread)
+
+    async def told(self, who: str, part: str) -> Message:
+        """Wait for an ephemeral message to somebody that contains a text."""
+        await self.slack.settled(lambda: self._told(who, part), timeout=SECONDS)
+        return self._told(who, part)[-1]
+
+    def _told(self, who: str, part: str) -> list[Message]:
+        return [m for m in self.slack.ephemerals(who) if part in shown(m)]
+
+    async def card(self, number: int = 0, where: str = "general") -> Message:
+        """Wait for the root message of a thread that a command began."""
+        return (await self.until(lambda: self._cards(where)[number:]))[0]
+
+    def _cards(self, where: str) -> list[Message]:
+        return [m for m in self.slack.messages(where) if is_card(m) and m.thread_ts is None]
+
+    async def thread(self, root: str, count: int, where: str = "general") -> list[Message]:
+        """Wait until a thread has so many messages, its root included."""
+        return await self.until(
+            lambda: found if len(found := self.slack.thread(where, root)) >= count else []
+        )
+
+    async def until(self, found: Callable[[], Any]) -> Any:
+        """Wait until something is there, and give it."""
+        await self.slack.settled(lambda: bool(found()), timeout=SECONDS)
+        return found()
+
+    async def agent(self, number: int, *states: Status) -> AgentView:
+        """Wait for an agent to be in one of these states."""
+        assert self.program is not None
+        async with asyncio.timeout(SECONDS):
+            while True:
+                view = await self.program.engine.ledger.agent(number)
+                if view.status in states:
+                    return view
+                await asyncio.sleep(0.02)
+
+    def on_branch(self, view: AgentView, path: str) -> str:
+        """A file on an agent's branch."""
+        return git("show", f"{view.work.branch}:{path}", cwd=self.shop)
+
+
+def is_card(message: Message) -> bool:
+    """Whether a message is a workflow's card."""
+    return (message.metadata or {}).get("event_type") == "mab_card"
+
+
+def is_terminal(message: Message) -> bool:
+    """Whether a message is a notice (in these conversations: a terminal one)."""
+    return (message.metadata or {}).get("event_type") == "mab_notice"
+
+
+def shown(message: Message) -> str:
+    """Everything that a message shows, as one text."""
+    return "\n".join([message.text, *_texts(message.blocks)])
+
+
+def _texts(part: Any) -> list[str]:
+    match part:
+        case {"text": str(text), **rest}:
+            return [text, *_texts(rest)]
+        case dict():
+            return [text for value in part.values() for text in _texts(value)]
+        case list() | tuple():
+            return [text for value in part for text in _texts(value)]
+        case _:
+            return []
+
+
+@pytest.fixture
+async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """A workspace, with bot and worker running."""
+    shop = repository(tmp_path / "shop")
+    async with LocalSlack(limits=False) as slack:
+        settings = DemoSettings(
+            home=tmp_path / "home",
+            database_url=database_url,
+            repos={"shop": Repo(path=shop)},
+            limits=Limits(per_user=50),
+            poll=Poll(seconds=0.2, lease_seconds=60),
+            access=Access(admin=(slack.user("reviewer").id,), spawn=("*",)),
+            http="off",
+            slack_api_url=slack.api_url,
+        )
+        made = World(slack, settings, shop, tmp_path / "home")
+        yield made
+        await made.ends()
+        problems = [
+            (call.method, problem)
+            for call in slack.calls
+            if call.method in {"chat.postMessage", "chat.update", "chat.postEphemeral"}
+            for problem in check({k: v for k, v in call.args.items() if k in {"text", "blocks"}})
+        ]
+        assert problems == []
