@@ -11,8 +11,9 @@ from typing import Any
 import structlog
 
 from engine import processes
+from engine.claude import sandbox_tools
 from engine.errors import LostLease, MabError
-from engine.executor import AgentResult, Confinement, Executor, Job, Step, Usage
+from engine.executor import AgentResult, Confinement, Executor, Job, Sandbox, Step, Usage
 from engine.leases import Claim
 from engine.processes import ProcessTree
 from engine.repos import RepositoryError
@@ -68,6 +69,7 @@ class Attempt:
     last: Step | None = None
     check: Check | None = None
     notes: list[Note] = field(default_factory=list)
+    workspace: Path | None = None  # once it is open
     pid: int = 0
     pid_started: float = 0.0
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,7 +98,10 @@ class Attempt:
             return Ending(
                 self.halted, AgentResult(success=False, error=str(error), cause=_cause(error))
             )
-        await self.tools.runs.opened(self.claim, str(bench.tree.path), bench.tree.branch)
+        self.workspace = bench.tree.path
+        self.notes += await asyncio.to_thread(_restrictions, self.tools.settings.agent.sandbox)
+        begun = self.tools.workshop.begun(bench, view, self.notes)
+        await self.tools.runs.opened(self.claim, str(bench.tree.path), begun)
         result = await self._until_halted(self._work(view, policy, bench), policy)
         if self.halted is Halt.LOST:
             return None
@@ -156,7 +161,7 @@ class Attempt:
         try:
             self.check = await self._command(check, bench)
         except SandboxMissing as error:
-            self.notes.append(Note(NoteKind.BASH_OFF, str(error)))
+            log.warning("not tested", reason=str(error))  # the note about Bash says it to people
 
     def _job(self, view: AgentView, policy: Mapping[str, Any], bench: Bench) -> Job:
         tools = self.tools
@@ -209,6 +214,14 @@ class Attempt:
             if not is_passing(error):
                 raise
             log.warning("step not recorded", agent=self.claim.agent_id, error=str(error))
+
+
+def _restrictions(sandbox: Sandbox) -> list[Note]:
+    """What people should know of how this agent is confined; looks for programs, so it blocks."""
+    if sandbox is Sandbox.OFF:
+        return [Note(NoteKind.UNCONFINED)]
+    missing = sandbox_tools()
+    return [Note(NoteKind.BASH_OFF, ", ".join(missing))] if missing else []
 
 
 def _cause(error: BaseException) -> Cause:

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 class Settled(StaleMove):
-    """This command has been carried out already."""
+    """The command has been carried out already."""
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ def is_directory(path: Path) -> bool:
 def worktrees(root: Path) -> list[Path]:
     """What lies or is recorded below the root as a worktree, whoever it belongs to."""
     found = root.iterdir() if root.is_dir() else iter(())
-    there = {path for path in found if not path.name.startswith(".") and path.name != LOST}
+    there = {path for path in found if is_directory(path) and not path.name.startswith(".")}
     recorded = {root / file.stem for file in (root / RECORDS).glob("*.json")}
-    return sorted(there | recorded)
+    return sorted((there | recorded) - {root / LOST})
 
 
 def unchanged(paths: list[Path], since: float) -> list[Path]:

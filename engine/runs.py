@@ -43,12 +43,12 @@ class Runs:
             node = await session.get_one(Node, claim.agent_id)
             return await agent(session, claim.agent_id), node.policy
 
-    async def opened(self, claim: Claim, workspace: str, branch: str) -> None:
-        """The workspace is ready."""
+    async def opened(self, claim: Claim, workspace: str, work: Work) -> None:
+        """The workspace is ready; `work` says what is known before the work begins."""
         async with self._writing(claim, workspace=workspace) as session:
             node = await session.get_one(Node, claim.agent_id)
-            node.branch = branch
-            append(session, node, "agent.opened", {"detail": branch})
+            node.branch, node.work = work.branch, WORK.dump_python(work, mode="json")
+            append(session, node, "agent.opened", {"detail": work.branch})
 
     async def started(self, claim: Claim, pid: int, pid_started: float) -> None:
         """The agent's root process runs."""

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from time import monotonic
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+WATCH_SECONDS = 5.0
 log = structlog.get_logger()
 
 
@@ -19,7 +20,8 @@ class Beat:
 
     name: str
     tick: Callable[[], Awaitable[None]]
-    last: float = 0.0  # monotonic seconds of the last tick's end
+    last: float = field(default_factory=monotonic)  # when the last tick ended
+    polled: float = field(default_factory=monotonic)  # when the scheduler called last
     _again: bool = False
     _task: asyncio.Task[None] | None = None
 
@@ -31,6 +33,7 @@ class Beat:
 
     async def poll(self) -> None:
         """What the scheduler calls: returns at once, however long the tick takes."""
+        self.polled = monotonic()
         self.wake()
 
     async def rest(self) -> None:
@@ -67,7 +70,19 @@ async def polling(beats: Mapping[Beat, float]) -> AsyncIterator[None]:
             misfire_grace_time=None,
         )
     scheduler.start()
+    watching = asyncio.create_task(_watch(beats))
     try:
         yield
     finally:
+        watching.cancel()
         scheduler.shutdown(wait=False)
+
+
+async def _watch(beats: Mapping[Beat, float]) -> None:
+    """Stand in for the scheduler when the wall clock is set back: it would wait for it."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        for beat, seconds in beats.items():
+            if monotonic() - beat.polled > 3 * seconds + WATCH_SECONDS:
+                log.warning("the scheduler does not poll", tick=beat.name)
+                await beat.poll()

@@ -9,6 +9,7 @@ from uuid import uuid4
 from engine.attempt import Tools
 from engine.environment import cleaned, model_environment
 from engine.executor import Executor
+from engine.janitor import Janitor
 from engine.leases import Leases
 from engine.processes import host_identity
 from engine.repos import Repos
@@ -63,6 +64,16 @@ def worker(
         hidden=_hidden(settings, outside),
     )
     return Worker(tools, leases, workflows, told)
+
+
+def janitor(worker: Worker) -> Janitor:
+    """Who clears away the worktrees on this worker's host."""
+    tools = worker.tools
+
+    def active() -> list[Path]:
+        return [at for attempt in worker.attempts.values() if (at := attempt.workspace)]
+
+    return Janitor(worker.workflows.db, tools.host, tools.workshop, tools.settings, active)
 
 
 def _hidden(settings: Settings, outside: Outside) -> tuple[Path, ...]:

@@ -65,6 +65,7 @@ class Work:
     files: tuple[FileChange, ...] = ()
     check: Check | None = None
     pushed: bool = False
+    remote_commit: str = ""  # where the remote's branch is, as far as we know
     compare_url: str = ""  # a forge page that opens a pull request in one tap
     fetch: str = ""  # the `git fetch …` line where there is no such page
     notes: tuple[Note, ...] = ()

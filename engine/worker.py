@@ -143,13 +143,16 @@ class Worker:
 
     async def _recover(self, lost: LostRun) -> Work:
         view, _ = await self.tools.runs.brief(lost)
-        if lost.host != self.leases.host or not lost.workspace:
+        workspace = Path(lost.workspace)
+        # A reboot makes another host of this one, and leaves the disk as it is.
+        same = lost.host == self.leases.host or await self.tools.workshop.worktrees.has(workspace)
+        if not (same and lost.workspace):
             return view.work  # that host's own worker ends its processes and saves the rest
         await processes.end(
             ProcessTree(lost.pid or 0, lost.pid_started or 0.0, lost.marker, lost.host)
         )
         try:
-            return await self.tools.workshop.salvage(view, Path(lost.workspace))
+            return await self.tools.workshop.salvage(view, workspace)
         except MabError:
             log.exception("work of a lost run could not be kept")
             return view.work
@@ -160,6 +163,7 @@ class Worker:
         try:
             await self.workflows.admit()
             await self.tick()
+            await self.workflows.line_moved()
         except Exception as error:
             if not is_passing(error):
                 raise

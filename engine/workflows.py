@@ -22,6 +22,7 @@ from engine.spec import Person as Asker
 from engine.states import ADMITTED, TERMINAL, Status, sources
 from engine.store import Database, lock
 
+LINE = 8  # how many of those who wait see the line move
 REPEAT_SECONDS = 60  # the same wish of the same person within this time is probably a repetition
 
 
@@ -71,6 +72,9 @@ class Workflows:
         """
         if spec.repo not in self.settings.repos:
             raise InvalidSpec(f"there is no repository {spec.repo!r}")
+        most = self.settings.limits.budget_usd
+        if spec.budget is not None and spec.budget > most:
+            raise InvalidSpec(f"the budget of one agent is at most ${most} here")
         async with self.db.writing() as session:
             await settle(session, wish.key)
             workflow = await _workflow(session, wish.origin)
@@ -89,7 +93,7 @@ class Workflows:
     def _node(self, spec: AgentSpec, request: Request) -> Node:
         limits, policy = self.settings.limits, self.settings.agent
         timeout = spec.timeout or timedelta(minutes=limits.timeout_minutes)
-        budget = min(spec.budget or limits.budget_usd, limits.budget_usd)
+        budget = spec.budget or limits.budget_usd
         return Node(
             workflow_id=request.workflow_id,
             request_id=request.id,
@@ -169,6 +173,16 @@ class Workflows:
         async with self.db.writing() as session:
             await settle(session, key)
             await answer(session, key, outcome, reply)
+
+    async def line_moved(self) -> None:
+        """Have the cards of those who are served next say how many are ahead of them."""
+        line = select(Node.workflow_id).where(Node.status == Status.PENDING)
+        first = line.order_by(Node.available_at, Node.id).limit(LINE)
+        shown = select(Workflow.id).where(Workflow.id.in_(first))
+        free = shown.with_for_update(skip_locked=True, key_share=True).cte("free")
+        moved = update(Workflow).where(Workflow.id.in_(select(free.c.id)))
+        async with self.db.writing() as session:
+            await session.execute(moved.values(version=Workflow.version + 1))
 
     async def admit(self) -> None:
         """Let the first agents of everybody who has room become pending."""

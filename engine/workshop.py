@@ -1,6 +1,6 @@
 """Where an agent works: its worktree before the attempt, its commit after it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,6 +46,16 @@ class Workshop:
             return Base(commit=view.work.base_commit, ref=view.base, remote="", stale="")
         return await self.repos.base(repo, view.base)
 
+    def begun(self, bench: Bench, view: AgentView, notes: Sequence[Note]) -> Work:
+        """What can be said of the work before it begins."""
+        return Work(
+            branch=bench.tree.branch,
+            base_commit=bench.base.commit,
+            commit=bench.tree.head,
+            remote_commit=view.work.remote_commit,
+            notes=(*bench.tree.notes, *_base_notes(bench.base), *notes),
+        )
+
     async def keep(self, bench: Bench, view: AgentView, check: Check | None) -> Work:
         """Commit what the agent left, push it, and say where it can be had."""
         saved = await self.worktrees.save(
@@ -57,7 +67,7 @@ class Workshop:
             commit=saved.commit,
             files=saved.files,
             check=check,
-            notes=(*bench.tree.notes, *_notes(bench.base, saved)),
+            notes=(*bench.tree.notes, *_base_notes(bench.base), *_saved_notes(saved)),
         )
         return await self._publish(bench, view, work) if work.changed else work
 
@@ -65,13 +75,18 @@ class Workshop:
         """Push the branch with the worker's own credentials, where that is wanted."""
         pushed = None
         if bench.repo.remote and self.push[view.repo]:
-            before = view.work.commit if view.work.pushed else ""
+            before = view.work.remote_commit
             pushed = await self.repos.push(bench.repo, work.branch, work.commit, before)
         ok = pushed is not None and pushed.ok
         compare, fetch = self.repos.links(bench.repo, work.branch, bench.base.ref, pushed=ok)
         refused = (Note(NoteKind.PUSH_FAILED, pushed.detail),) if pushed and not ok else ()
         return replace(
-            work, pushed=ok, compare_url=compare, fetch=fetch, notes=(*work.notes, *refused)
+            work,
+            pushed=ok,
+            remote_commit=work.commit if ok else view.work.remote_commit,
+            compare_url=compare,
+            fetch=fetch,
+            notes=(*work.notes, *refused),
         )
 
     async def salvage(self, view: AgentView, workspace: Path) -> Work:
@@ -86,7 +101,7 @@ class Workshop:
             base_commit=found.base_commit,
             commit=saved.commit,
             files=saved.files,
-            pushed=before.pushed,
+            remote_commit=before.remote_commit,
             notes=tuple(_saved_notes(saved)),
         )
 
@@ -106,10 +121,9 @@ def _message(view: AgentView) -> str:
     return first if len(first) <= SUBJECT else f"{first[: SUBJECT - 1]}…\n\n{view.task}"
 
 
-def _notes(base: Base, saved: Saved) -> Iterator[Note]:
+def _base_notes(base: Base) -> Iterator[Note]:
     if base.stale:
         yield Note(NoteKind.BASE_STALE, base.stale)
-    yield from _saved_notes(saved)
 
 
 def _saved_notes(saved: Saved) -> Iterator[Note]:

@@ -14,7 +14,6 @@ from pathlib import Path
 from engine import branches, checkouts, commits, places
 from engine.checkouts import DiskFull, Worktree, WorktreeError, slug, translated
 from engine.commits import Authorship
-from engine.places import LOST
 from engine.repos import OpenRepo, Repos, RepositoryError
 from engine.views import FileChange
 
@@ -41,7 +40,8 @@ class Salvaged:
     branch: str = ""
     base_commit: str = ""
     saved: Saved | None = None
-    moved_to: Path | None = None  # its repository is gone; nothing was deleted
+    moved_to: Path | None = None  # it could not be saved; nothing was deleted
+    why: str = ""  # it could not be saved
 
 
 def _now() -> datetime:
@@ -114,23 +114,57 @@ class Worktrees:
             there = await asyncio.to_thread(places.is_directory, path)
             saved = await self._last_save(worktree) if there else None
             await self._discard(worktree)
-        except (RepositoryError, Unrecorded):
-            return Salvaged(path, moved_to=await asyncio.to_thread(places.set_aside, path))
+        except (RepositoryError, Unrecorded) as error:
+            return await self._set_aside(path, error)
         return Salvaged(path, worktree.branch, worktree.base_commit, saved)
 
-    async def orphans(self, known: Collection[Path]) -> tuple[Path, ...]:
-        """Directories below the root that are none of the `known` ones."""
-        there = await asyncio.to_thread(places.directories, self.root)
+    async def has(self, path: Path) -> bool:
+        """Whether this worktree is on this host's disk."""
+        recorded = await asyncio.to_thread(places.read_record, path)
+        return recorded is not None and await asyncio.to_thread(places.is_directory, path)
+
+    async def orphans(self, known: Collection[Path], idle: float = 0.0) -> tuple[Path, ...]:
+        """Worktrees below the root that are none of the `known` ones.
+
+        With `idle`, only those whose directory has been as it is for so many seconds.
+        """
+        there = await asyncio.to_thread(places.worktrees, self.root)
         expected = {path.name for path in known}
-        return tuple(path for path in there if path.name not in expected and path.name != LOST)
+        found = [path for path in there if path.name not in expected]
+        if idle:
+            found = await asyncio.to_thread(places.unchanged, found, self._ago(idle))
+        return tuple(found)
 
     async def salvage(self, path: Path) -> Salvaged:
-        """Save an orphan to its branch and remove it; as `remove`."""
-        return await self.remove(path)
+        """Save an orphan to its branch and remove it; what git refuses moves to `lost+found`.
 
-    async def disk_used(self) -> int:
-        """Bytes on disk of all worktrees."""
-        return await asyncio.to_thread(places.disk_used, self.root)
+        One that was never completed holds nothing of an agent's. Raises DiskFull.
+        """
+        try:
+            worktree = await self._recorded(path, present=False)
+            if await asyncio.to_thread(places.is_half_made, worktree.git_dir):
+                await self._discard(worktree)
+                return Salvaged(path, worktree.branch, worktree.base_commit)
+            return await self.remove(path)
+        except DiskFull:
+            raise
+        except (RepositoryError, WorktreeError) as error:
+            return await self._set_aside(path, error)
+
+    async def sweep(self, idle: float) -> None:
+        """Erase what interrupted saves and removals left behind, `idle` seconds ago or longer."""
+        await asyncio.to_thread(places.sweep, self.root, self._ago(idle))
+
+    async def disk_used(self, path: Path | None = None) -> int:
+        """Bytes on disk of one worktree, or of all."""
+        return await asyncio.to_thread(places.disk_used, path or self.root)
+
+    def _ago(self, seconds: float) -> float:
+        return self.clock().timestamp() - seconds
+
+    async def _set_aside(self, path: Path, error: Exception) -> Salvaged:
+        place = await asyncio.to_thread(places.set_aside, path)
+        return Salvaged(path, moved_to=place, why=str(error) if place else "")
 
     async def _last_save(self, worktree: Worktree) -> Saved:
         name = f"agent {worktree.agent}"

@@ -20,7 +20,7 @@ async def test_a_slash_command_ends_in_one_terminal_message_under_its_card(world
     view = await world.agent(1, Status.COMPLETED)
     assert world.on_branch(view, "hello.txt") == "Hello from agent!"
     assert not (world.shop / "hello.txt").exists()
-    await world.until(lambda: "completed" in shown(world.slack.message(card.ts)).lower())
+    await world.until(lambda: world.slack.message(card.ts).edited is not None and not world.slack.buttons(world.slack.message(card.ts)))
     assert len(world.slack.thread("general", card.ts)) == 2
     assert len(world.slack.messages("general")) == 1
 
@@ -48,3 +48,16 @@ async def test_stop_button_ends_a_running_agent(world: World) -> None:
     view = await world.agent(1, Status.CANCELLED)
     assert is_terminal(thread[1])
     assert world.on_branch(view, "half.txt") == "half"
+
+
+async def test_print(world: World) -> None:
+    world.script["hello.txt"] = [Write("hello.txt", "Hello from agent!")]
+    await world.begins()
+    await world.says("/agent spawn Create hello.txt")
+    card = await world.card()
+    thread = await world.thread(card.ts, 2)
+    await asyncio.sleep(4)
+    for m in world.slack.thread("general", card.ts):
+        print("-----", m)
+        print(shown(m))
+    assert 0

@@ -1,0 +1,186 @@
+"""Who clears away worktrees: of agents that ended a while ago, and those that nobody knows.
+
+Nothing is removed before what lies in it has been saved. A tick does what is due, in small
+batches; what cannot be removed is left where it is and tried again after the next survey.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+import structlog
+from sqlalchemy import ColumnElement, literal_column, or_, select, update
+
+from engine.clock import now
+from engine.leases import RunKey
+from engine.models import Node, Run
+from engine.settings import Settings
+from engine.states import TERMINAL
+from engine.store import Database
+from engine.workshop import Workshop
+from engine.worktrees import Salvaged, Worktrees
+
+BATCH = 20  # worktrees of one tick
+SURVEY_SECONDS = 600.0  # between two looks at the whole disk
+ORPHAN_SECONDS = 3600.0  # no attempt takes so long to be opened
+HOUR = 3600.0
+GIB = 2**30
+log = structlog.get_logger()
+
+
+@dataclass
+class Survey:
+    """What was found on the disk, and what has become of it since."""
+
+    at: float | None = None  # monotonic seconds
+    used: int = 0  # bytes of all worktrees
+    inherited: frozenset[str] = frozenset()  # kept worktrees of this disk's earlier hosts
+    orphans: list[Path] = field(default_factory=list)
+    stuck: set[Path] = field(default_factory=set)  # could not be removed
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The worktree of a run that has ended."""
+
+    run: RunKey
+    path: Path
+
+
+@dataclass(frozen=True)
+class Janitor:
+    """Clears away the worktrees of one host."""
+
+    db: Database
+    host: str
+    workshop: Workshop
+    settings: Settings
+    active: Callable[[], Collection[Path]]  # worktrees in which this process is at work
+    clock: Callable[[], float] = monotonic
+    survey: Survey = field(default_factory=Survey)
+
+    @property
+    def worktrees(self) -> Worktrees:
+        """What is cleared away."""
+        return self.workshop.worktrees
+
+    async def tick(self) -> None:
+        """Remove what is due, at most 20 worktrees; only one process of a host does so at once."""
+        async with self.workshop.repos.locks.held("janitor"):
+            if self._survey_due():
+                await self._look_around()
+            room = BATCH
+            room -= await self._prune_old(room)
+            room -= await self._make_room(room)
+            await self._salvage_orphans(room)
+
+    def _survey_due(self) -> bool:
+        return self.survey.at is None or self.clock() - self.survey.at >= SURVEY_SECONDS
+
+    async def _look_around(self) -> None:
+        """Measure the disk, and find out whose worktrees lie there."""
+        survey = self.survey
+        there = await self.worktrees.orphans(())
+        known = await self._known(there)
+        survey.inherited = frozenset(path for path, host in known.items() if host != self.host)
+        mine = [*map(Path, known), *self.active()]
+        survey.orphans = list(await self.worktrees.orphans(mine, ORPHAN_SECONDS))
+        survey.stuck.clear()
+        await self.worktrees.sweep(ORPHAN_SECONDS)
+        survey.used = await self.worktrees.disk_used()
+        survey.at = self.clock()
+        if self._excess() > 0:
+            limit = self.settings.limits.disk_gb
+            log.warning("worktrees fill the disk", used_gb=survey.used / GIB, limit_gb=limit)
+
+    async def _known(self, paths: Collection[Path]) -> dict[str, str]:
+        """Those of the worktrees that runs, live or kept, know, and the host of each run."""
+        query = select(Run.workspace, Run.host).where(*_unpruned())
+        query = query.where(Run.workspace.in_([str(path) for path in paths]))
+        async with self.db.reading() as session:
+            return dict((await session.execute(query)).tuples().all())
+
+    async def _prune_old(self, room: int) -> int:
+        """Remove what was kept long enough; gives the number of worktrees that it tried."""
+        kept = await self._ended(self.settings.limits.keep_hours, room)
+        for each in kept:
+            await self._prune(each)
+        return len(kept)
+
+    async def _make_room(self, room: int) -> int:
+        """Remove the oldest until the rest fits; gives the number that it tried."""
+        tried = 0
+        if self._excess() > 0 and room:
+            for each in await self._ended(0.0, room):
+                if self._excess() <= 0:
+                    break
+                tried += 1
+                await self._prune(each)
+        return tried
+
+    def _excess(self) -> float:
+        """Bytes above the limit."""
+        return self.survey.used - self.settings.limits.disk_gb * GIB
+
+    async def _salvage_orphans(self, room: int) -> None:
+        batch, self.survey.orphans[:] = self.survey.orphans[:room], self.survey.orphans[room:]
+        for path in batch:
+            log.warning("worktree belongs to no run", worktree=path.name)
+            await self._clear(path, self.worktrees.salvage)
+
+    async def _ended(self, hours: float, room: int) -> list[Kept]:
+        """Unpruned runs that ended so long ago and whose agents have ended, oldest first."""
+        passed_over = {*self.survey.stuck, *self.active()}
+        query = (
+            select(Run.node_id, Run.attempt, Run.workspace)
+            .join(Node, Node.id == Run.node_id)
+            .where(
+                *_unpruned(),
+                Run.ended_at < now(-hours * HOUR),
+                or_(Run.host == self.host, Run.workspace.in_(self.survey.inherited)),
+                Node.status.in_([str(status) for status in TERMINAL]),
+            )
+            .order_by(Run.ended_at)
+            .limit(room + len(passed_over))
+        )
+        async with self.db.reading() as session:
+            rows = (await session.execute(query)).tuples()
+            found = [Kept((node, attempt), Path(path)) for node, attempt, path in rows]
+        return [each for each in found if each.path not in passed_over][:room]
+
+    async def _prune(self, kept: Kept) -> None:
+        if kept.path in self.active() or not await self._clear(kept.path, self.worktrees.remove):
+            return
+        agent, attempt = kept.run
+        pruned = update(Run).where(Run.node_id == agent, Run.attempt == attempt)
+        async with self.db.writing() as session:
+            await session.execute(pruned.values(pruned_at=now()))
+
+    async def _clear(self, path: Path, remove: Callable[[Path], Awaitable[Salvaged]]) -> bool:
+        """Remove a worktree; False when that must wait, which nobody else has to wait for."""
+        size = await self.worktrees.disk_used(path)
+        try:
+            done = await remove(path)
+        except Exception:
+            self.survey.stuck.add(path)
+            log.exception("worktree not removed; tried again later", worktree=path.name)
+            return False
+        self.survey.used -= 0 if done.moved_to else size
+        _report(done)
+        return True
+
+
+def _unpruned() -> tuple[ColumnElement[bool], ...]:
+    """In the words of the partial index, so that the database can use it."""
+    return Run.pruned_at.is_(None), Run.workspace != literal_column("''")
+
+
+def _report(done: Salvaged) -> None:
+    told = {"worktree": done.path.name, "branch": done.branch}
+    if done.moved_to is not None:
+        log.warning("worktree set aside", moved_to=str(done.moved_to), why=done.why, **told)
+    elif done.saved is not None and done.saved.rescued:
+        log.warning("worktree removed, its work rescued", ref=done.saved.rescued, **told)
+    else:
+        log.info("worktree removed", commit=done.saved.commit if done.saved else "", **told)
