@@ -20,13 +20,17 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 @asynccontextmanager
-async def web_client(token: str, api_url: str) -> AsyncIterator[AsyncWebClient]:
+async def web_client(
+    token: str, api_url: str, trace: aiohttp.TraceConfig
+) -> AsyncIterator[AsyncWebClient]:
     """The client for every Web API call.
 
     It repeats nothing by itself: a call whose outcome is not known is looked up before it is
     made again, and that only its caller can do.
     """
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS)) as session:
+    async with aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=CALL_SECONDS), trace_configs=[trace]
+    ) as session:
         base = api_url if api_url.endswith("/") else f"{api_url}/"
         yield AsyncWebClient(token=token, base_url=base, session=session, retry_handlers=[])
 

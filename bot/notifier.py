@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import monotonic
 
 import structlog
@@ -49,6 +50,7 @@ class Notifier:
 
     engine: Engine
     poster: Poster
+    carded: Callable[[float], None] = lambda _: None  # seconds from a request to its card
     edits: EditBudget = field(default_factory=EditBudget)
 
     async def tick(self) -> None:
@@ -111,6 +113,8 @@ class Notifier:
             ts = await self.poster.post(spot, messages.card(delivery.card), mark)
         thread = spot.thread or ts
         await self.engine.outbox.card_posted(delivery, {"ts": ts}, thread)
+        for agent in delivery.card.agents[:1]:
+            self.carded((datetime.now(UTC) - agent.created_at).total_seconds())
         return Spot(spot.channel, thread)
 
     async def _redraw(self, delivery: Delivery, spot: Spot) -> None:

@@ -11,7 +11,6 @@ from time import monotonic
 from uuid import uuid4
 
 import structlog
-from prometheus_client import CollectorRegistry, Histogram
 
 from bot.app import Intake, build
 from bot.connection import Sockets, sockets, web_client
@@ -19,15 +18,17 @@ from bot.conversation import Conversation
 from bot.directory import Directory
 from bot.health import Health, Probe, address
 from bot.inbox import Interpreter
+from bot.metrics import Metrics
 from bot.notifier import Notifier
 from bot.posting import Poster
 from bot.replies import Replies
 from bot.secrets import Secrets
 from bot.settings import BotSettings
-from engine import Beat, ConfigError, Engine, Executor, Outside, Worker, polling, worker
+from engine import Beat, ConfigError, Engine, Executor, Listeners, Outside, Worker, polling, worker
 
 BOT_SECONDS = 1.0  # between two looks at inbox and outbox; as a rule they are woken at once
 JANITOR_SECONDS = 60.0
+FIGURES_SECONDS = 15.0
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -57,7 +58,7 @@ class Program:
     engine: Engine
     beats: dict[Beat, float] = field(default_factory=dict)
     probes: dict[str, Probe] = field(default_factory=dict)
-    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    metrics: Metrics = field(default_factory=Metrics.make)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, name: str, tick: Callable[[], Awaitable[None]], seconds: float) -> Beat:
@@ -71,6 +72,10 @@ class Program:
         for beat in self.beats:
             if beat is not but:
                 beat.wake()
+
+    async def look(self) -> None:
+        """Bring the metrics up to date with the ledger."""
+        self.metrics.show(await self.engine.figures())
 
     def poll_age(self) -> float:
         """Seconds since the tick that was not run for the longest time."""
@@ -96,9 +101,10 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
     """Everything that speaks with Slack."""
     given, engine = program.given, program.engine
     token, app_token = given.secret("SLACK_BOT_TOKEN"), given.secret("SLACK_APP_TOKEN")
-    async with web_client(token, given.settings.slack_api_url) as client:
+    trace = program.metrics.trace()
+    async with web_client(token, given.settings.slack_api_url, trace) as client:
         directory = Directory(client)
-        notifier = Notifier(engine, Poster(client))
+        notifier = Notifier(engine, Poster(client), program.metrics.first_card.observe)
         interpreter = Interpreter(engine.inbox, Conversation(engine, directory, given.settings))
 
         async def interpret() -> None:
@@ -108,12 +114,9 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
         inbox = program.add("inbox", interpret, BOT_SECONDS)
         program.add("replies", Replies(engine.inbox, client).tick, BOT_SECONDS)
         program.add("notices", notifier.tick, BOT_SECONDS)
-        seconds = Histogram(
-            "mab_record_seconds",
-            "From a request's arrival to its record",
-            registry=program.registry,
+        app = build(
+            client, Intake(engine, directory.bot_user, inbox.wake, program.metrics.recorded)
         )
-        app = build(client, Intake(engine, directory.bot_user, inbox.wake, seconds))
         async with sockets(app, app_token) as connected:
             program.probes["slack"] = connected.probe
             yield connected
@@ -126,7 +129,8 @@ async def open_worker(program: Program, executor: Executor) -> AsyncIterator[Wor
     given = program.given
     held = given.secrets
     outside = Outside(given.environ, held.values, given.config, given.user_home, held.files)
-    made = worker(program.engine.workflows, executor, outside, program.wake)
+    listeners = Listeners(program.wake, program.metrics.charge)
+    made = worker(program.engine.workflows, executor, outside, listeners)
     await made.join(version("multi-agent-builder"))
     keeping = asyncio.create_task(made.keep_leases())
     program.add("worker", made.tick, given.settings.poll.seconds)
@@ -154,8 +158,9 @@ async def running(
         if executor is not None:
             await stack.enter_async_context(open_worker(program, executor))
         place = address(given.settings.http)
-        health = Health(place, program.poll_age, program.probes, program.registry)
+        health = Health(place, program.poll_age, program.probes, program.metrics.registry)
         await stack.enter_async_context(health)
+        program.add("figures", program.look, FIGURES_SECONDS)
         await stack.enter_async_context(polling(program.beats))
         program.wake()
         yield program

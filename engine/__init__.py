@@ -6,13 +6,14 @@ from engine.commands import Incoming, Recorded, Reply, Settled
 from engine.demo_model import CHIPS, DemoModel
 from engine.errors import ConfigError, InvalidSpec, LostLease, MabError, NotFound, StaleMove
 from engine.executor import AgentResult, Confinement, Executor, Job, Sandbox, Step, Usage
+from engine.figures import Figures
 from engine.outbox import Delivery, Outbox, Undelivered
 from engine.scheduler import Beat, polling
 from engine.scripted import ScriptedExecutor
 from engine.settings import AgentPolicy, Limits, Poll, Repo, Section, Settings
 from engine.spec import AgentSpec, Origin, Person
 from engine.states import TERMINAL, Cause, Kind, Status
-from engine.station import Outside, worker
+from engine.station import Listeners, Outside, worker
 from engine.store import Database, is_passing
 from engine.views import (
     AgentView,
@@ -49,6 +50,7 @@ __all__ = [
     "DemoModel",
     "Engine",
     "Executor",
+    "Figures",
     "FileChange",
     "Inbox",
     "Incoming",
@@ -57,6 +59,7 @@ __all__ = [
     "Kind",
     "Ledger",
     "Limits",
+    "Listeners",
     "LogEntry",
     "LostLease",
     "MabError",

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement
 
 from engine import commands, reading
 from engine.commands import Incoming, Recorded, Reply
+from engine.figures import Figures, figures
 from engine.models import Node
 from engine.models import Workflow as WorkflowRow
 from engine.outbox import Outbox
@@ -125,6 +126,10 @@ class Engine:
         """An engine on the configured database; `owner` names this process in its leases."""
         db = Database.connect(settings.database)
         return cls(Inbox(db), Workflows(db, settings), Ledger(db), Outbox(db, owner), settings, db)
+
+    async def figures(self) -> Figures:
+        """How the ledger stands, in a few numbers."""
+        return await figures(self.db)
 
     async def diff(self, agent: AgentView, limit_bytes: int = 1_000_000) -> str:
         """What an agent changed, as text; raises RepositoryError, GitError."""

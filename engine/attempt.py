@@ -23,7 +23,7 @@ from engine.settings import Settings
 from engine.states import Cause
 from engine.store import is_passing
 from engine.verdicts import Halt
-from engine.views import AgentView, Check, Note, NoteKind
+from engine.views import AgentView, Check, Note, NoteKind, Work
 from engine.workshop import Bench, Workshop
 from engine.worktrees import DiskFull, WorktreeError
 
@@ -105,11 +105,24 @@ class Attempt:
         result = await self._until_halted(self._work(view, policy, bench), policy)
         if self.halted is Halt.LOST:
             return None
-        work = await self.tools.workshop.keep(bench, view, self.check)
-        if self.halted is Halt.HANDOVER:
-            await self.tools.workshop.discard(bench.tree.path)
+        result, work = await self._bring_home(bench, view, result)
         result = replace(result, duration_ms=int((monotonic() - began) * 1000))
         return Ending(self.halted, result, replace(work, notes=(*self.notes, *work.notes)))
+
+    async def _bring_home(
+        self, bench: Bench, view: AgentView, result: AgentResult
+    ) -> tuple[AgentResult, Work]:
+        """Commit what was done; what cannot be committed stays in the worktree."""
+        workshop = self.tools.workshop
+        try:
+            work = await workshop.keep(bench, view, self.check)
+            if self.halted is Halt.HANDOVER:
+                await workshop.discard(bench.tree.path)
+        except MabError as error:
+            log.exception("work not committed")
+            failed = replace(result, success=False, error=str(error), cause=_cause(error))
+            return failed, workshop.begun(bench, view, ())
+        return result, work
 
     async def _until_halted(
         self, work: Coroutine[Any, Any, AgentResult], policy: Mapping[str, Any]

@@ -1,6 +1,6 @@
 """What a worker writes about its runs; every word is fenced by the lease."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from engine.errors import LostLease
 from engine.events import append
 from engine.executor import AgentResult, Step, Usage
 from engine.leases import Claim, Leases
-from engine.models import Node
+from engine.models import Node, Run
 from engine.reading import STEP, WORK, agent, facts
 from engine.states import Status
 from engine.store import lock
@@ -32,10 +32,14 @@ class Ending:
 
 @dataclass(frozen=True)
 class Runs:
-    """The ledger's runs, as their worker writes them."""
+    """The ledger's runs, as their worker writes them.
+
+    `charged` is told what an ended run has used: repository, requester's id, usage.
+    """
 
     workflows: Workflows
     leases: Leases
+    charged: Callable[[str, str, Usage], None] = lambda *_: None
 
     async def brief(self, claim: Claim) -> tuple[AgentView, dict[str, Any]]:
         """What the agent has to do, and the policy that it does it under."""
@@ -86,6 +90,9 @@ class Runs:
                 told: dict[str, Any] = {"agent": facts(await agent(session, node.id))}
                 told["detail"] = ending.work.commit if ending.work.changed else ""
                 append(session, node, "agent.taken_over", told, notify=True)
+            used = await session.get_one(Run, claim.key, populate_existing=True)
+            repo, person = node.repo, node.requested_by
+        self.charged(repo, person, Usage(used.tokens_in, used.tokens_out, used.cost, used.turns))
         return verdict
 
     @asynccontextmanager
@@ -117,7 +124,8 @@ def _moved(verdict: Verdict, ending: Ending, failures: int) -> dict[str, Any]:
         "result": result.output,
         "error": result.error,
         "cause": verdict.cause,
-        "work": WORK.dump_python(work, mode="json"),
+        # An attempt that got no worktree takes nothing from what earlier ones did.
+        **({"work": WORK.dump_python(work, mode="json")} if work.branch else {}),
         **({"branch": work.branch} if work.branch else {}),
         **({"commit_sha": work.commit} if work.commit else {}),
     }

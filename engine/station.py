@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from engine.attempt import Tools
 from engine.environment import cleaned, model_environment
-from engine.executor import Executor
+from engine.executor import Executor, Usage
 from engine.janitor import Janitor
 from engine.leases import Leases
 from engine.processes import host_identity
@@ -45,16 +45,24 @@ def workshop(settings: Settings) -> Workshop:
     return Workshop(repos, Worktrees(repos, home / ".worktrees"), push)
 
 
+@dataclass(frozen=True)
+class Listeners:
+    """Who wants to know what a worker does."""
+
+    told: Callable[[], None] = lambda: None  # there is something to tell people
+    charged: Callable[[str, str, Usage], None] = lambda *_: None  # repository, person, usage
+
+
 def worker(
-    workflows: Workflows, executor: Executor, outside: Outside, told: Callable[[], None]
+    workflows: Workflows, executor: Executor, outside: Outside, listeners: Listeners
 ) -> Worker:
-    """A worker with an identity of its own; `told` is called when there is something to tell."""
+    """A worker with an identity of its own."""
     settings = workflows.settings
     host = host_identity()
     name = f"{socket.gethostname()}-{uuid4().hex[:12]}"
     leases = Leases(workflows.db, name, host, settings.poll.lease_seconds)
     tools = Tools(
-        runs=Runs(workflows, leases),
+        runs=Runs(workflows, leases, listeners.charged),
         workshop=workshop(settings),
         executor=executor,
         settings=settings,
@@ -63,7 +71,7 @@ def worker(
         model_environment=model_environment({**outside.environ, **outside.secrets}),
         hidden=_hidden(settings, outside),
     )
-    return Worker(tools, leases, workflows, told)
+    return Worker(tools, leases, workflows, listeners.told)
 
 
 def janitor(worker: Worker) -> Janitor:

@@ -1,6 +1,7 @@
 """Conversations: people in the local Slack, the real Bolt app, a worker, a real repository."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -14,11 +15,12 @@ from bot.demo import DemoSettings
 from bot.local import LocalSlack, Message
 from bot.program import Given, Program, running
 from bot.secrets import Secrets
-from engine import AgentView, Executor, Limits, Poll, Repo, ScriptedExecutor, Status
+from engine import TERMINAL, AgentView, Executor, Limits, Poll, Repo, ScriptedExecutor, Status
 from engine.scripted import Action
 from tests.referee.referee import check
 from tests.worker.conftest import git, repository
 
+ENDED = re.compile(r"Agent \d+ (is done|failed|was stopped)")
 SECONDS = 30.0  # after which a conversation that waits for something fails
 
 
@@ -32,29 +34,38 @@ class World:
     home: Path
     script: dict[str, Sequence[Action]] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
-    program: Program | None = None
-    _running: AsyncExitStack | None = None
+    program: Program | None = None  # the one that began last
+    _running: list[AsyncExitStack] = field(default_factory=list)
 
-    async def begins(self, executor: Executor | None = None) -> None:
-        """Start bot and worker."""
+    @property
+    def given(self) -> Given:
+        """What programs are started with."""
         values = {
             "SLACK_BOT_TOKEN": self.slack.bot_token,
             "SLACK_APP_TOKEN": self.slack.app_token,
             **self.secrets,
         }
         environ = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
-        given = Given(self.settings, Secrets(values), environ, self.home / "mab.toml", self.home)
-        self._running = AsyncExitStack()
-        self.program = await self._running.enter_async_context(
-            running(given, executor or ScriptedExecutor(self.script))
-        )
-        await self.slack.settled(lambda: self.slack.connections == 2, timeout=SECONDS)
+        return Given(self.settings, Secrets(values), environ, self.home / "mab.toml", self.home)
+
+    async def begins(
+        self, executor: Executor | None = None, *, speaks: bool = True, works: bool = True
+    ) -> Program:
+        """Start a program: bot and worker, or one of them; beside those that run already."""
+        stack = AsyncExitStack()
+        self._running.append(stack)
+        expected = self.slack.connections + 2 * speaks
+        carries_out = (executor or ScriptedExecutor(self.script)) if works else None
+        program = await stack.enter_async_context(running(self.given, carries_out, speaks=speaks))
+        self.program = program
+        await self.slack.settled(lambda: self.slack.connections == expected, timeout=SECONDS)
+        return program
 
     async def ends(self) -> None:
-        """Stop bot and worker as SIGTERM would."""
-        if self._running is not None:
-            await self._running.aclose()
-            self._running = None
+        """Stop every program as SIGTERM would."""
+        while self._running:
+            await self._running.pop().aclose()
+        await self.slack.settled(lambda: self.slack.connections == 0, timeout=SECONDS)
 
     async def says(
         self, text: str, who: str = "you", where: str = "general", thread: str | None = None
@@ -102,6 +113,26 @@ class World:
                     return view
                 await asyncio.sleep(0.02)
 
+    async def ended(self, *numbers: int) -> list[AgentView]:
+        """Wait until these agents have ended."""
+        return [await self.agent(number, *TERMINAL) for number in numbers]
+
+    async def agents(self) -> list[AgentView]:
+        """Every agent that there is."""
+        assert self.program is not None
+        return await self.program.engine.ledger.latest(1000)
+
+    async def interpreted(self) -> None:
+        """Wait until everything that was recorded has been carried out."""
+        assert self.program is not None
+        async with asyncio.timeout(SECONDS):
+            while await self.program.engine.inbox.unsettled():
+                await asyncio.sleep(0.02)
+
+    def terminals(self, where: str = "general") -> list[Message]:
+        """Every terminal message of a channel and its threads, oldest first."""
+        return [m for m in self.slack.messages(where) if is_terminal(m)]
+
     def on_branch(self, view: AgentView, path: str) -> str:
         """A file on an agent's branch."""
         return git("show", f"{view.work.branch}:{path}", cwd=self.shop)
@@ -113,7 +144,12 @@ def is_card(message: Message) -> bool:
 
 
 def is_terminal(message: Message) -> bool:
-    """Whether a message is a notice (in these conversations: a terminal one)."""
+    """Whether a message tells how an agent ended."""
+    return is_notice(message) and bool(ENDED.match(message.text))
+
+
+def is_notice(message: Message) -> bool:
+    """Whether a message tells a fact, once."""
     return (message.metadata or {}).get("event_type") == "mab_notice"
 
 

@@ -49,15 +49,3 @@ async def test_stop_button_ends_a_running_agent(world: World) -> None:
     assert is_terminal(thread[1])
     assert world.on_branch(view, "half.txt") == "half"
 
-
-async def test_print(world: World) -> None:
-    world.script["hello.txt"] = [Write("hello.txt", "Hello from agent!")]
-    await world.begins()
-    await world.says("/agent spawn Create hello.txt")
-    card = await world.card()
-    thread = await world.thread(card.ts, 2)
-    await asyncio.sleep(4)
-    for m in world.slack.thread("general", card.ts):
-        print("-----", m)
-        print(shown(m))
-    assert 0
