@@ -65,7 +65,19 @@ class Whoami:
     """Tell the asker's id and rights."""
 
 
-Command = Spawn | Status | Logs | Diff | Cancel | Retry | List | Help | Whoami
+@dataclass(frozen=True)
+class Pause:
+    """Stop starting agents; with `now` running ones go back into the line as well."""
+
+    now: bool = False
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Start agents again."""
+
+
+Command = Spawn | Status | Logs | Diff | Cancel | Retry | List | Help | Whoami | Pause | Resume
 
 
 class Verb(StrEnum):
@@ -80,6 +92,8 @@ class Verb(StrEnum):
     LIST = "list"
     HELP = "help"
     WHOAMI = "whoami"
+    PAUSE = "pause"
+    RESUME = "resume"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from bot.grammar import (
     Help,
     List,
     Logs,
+    Pause,
     Refusal,
+    Resume,
     Retry,
     Spawn,
     Status,
@@ -37,6 +39,14 @@ ABOUT: dict[Verb, Callable[[int | None], Command]] = {
     Verb.CANCEL: Cancel,
     Verb.RETRY: Retry,
 }
+
+ALONE: dict[Verb, Callable[[], Command]] = {
+    Verb.LIST: List,
+    Verb.WHOAMI: Whoami,
+    Verb.PAUSE: Pause,
+    Verb.RESUME: Resume,
+}
+DASHES = re.compile(r"^[—–]")  # noqa: RUF001 - as phones write them
 
 Default = Literal["spawn", "refuse"]
 
@@ -108,9 +118,11 @@ def _about(verb: Verb, rest: str, typed: str, default: Default) -> Command | Ref
 def _alone(verb: Verb, rest: str, typed: str) -> Command | Refusal:
     if verb is Verb.HELP:
         return _help(rest, typed)
+    if verb is Verb.PAUSE and DASHES.sub("--", rest).lower() in {"--now", "now"}:
+        return Pause(now=True)
     if rest:
         return Refusal(refusals.too_much(verb, rest), typed, verb)
-    return List() if verb is Verb.LIST else Whoami()
+    return ALONE[verb]()
 
 
 def _help(topic: str, typed: str) -> Help | Refusal:

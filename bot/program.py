@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import structlog
 
+from bot.acts import Acts
 from bot.app import Intake, build
 from bot.connection import Sockets, sockets, web_client
 from bot.conversation import Conversation
@@ -105,7 +106,10 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
     async with web_client(token, given.settings.slack_api_url, trace) as client:
         directory = Directory(client)
         notifier = Notifier(engine, Poster(client), program.metrics.first_card.observe)
-        interpreter = Interpreter(engine.inbox, Conversation(engine, directory, given.settings))
+        interpreter = Interpreter(
+            engine.inbox,
+            Conversation(engine, directory, Acts(engine, directory, given.settings)),
+        )
 
         async def interpret() -> None:
             if await interpreter.tick():

@@ -8,6 +8,7 @@ from engine.errors import ConfigError, InvalidSpec, LostLease, MabError, NotFoun
 from engine.executor import AgentResult, Confinement, Executor, Job, Sandbox, Step, Usage
 from engine.figures import Figures
 from engine.outbox import Delivery, Outbox, Undelivered
+from engine.requests import AlreadyStarted, Wish
 from engine.scheduler import Beat, polling
 from engine.scripted import ScriptedExecutor
 from engine.settings import AgentPolicy, Limits, Poll, Repo, Section, Settings
@@ -28,7 +29,7 @@ from engine.views import (
     Work,
 )
 from engine.worker import Worker
-from engine.workflows import AlreadyStarted, Wish, Workflows
+from engine.workflows import Workflows
 
 __all__ = [
     "CHIPS",

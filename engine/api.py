@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement
 
 from engine import commands, reading
+from engine.brake import Paused, paused
 from engine.commands import Incoming, Recorded, Reply
 from engine.figures import Figures, figures
 from engine.models import Node
@@ -126,6 +127,10 @@ class Engine:
         """An engine on the configured database; `owner` names this process in its leases."""
         db = Database.connect(settings.database)
         return cls(Inbox(db), Workflows(db, settings), Ledger(db), Outbox(db, owner), settings, db)
+
+    async def paused(self) -> Paused | None:
+        """Whether claiming is paused, and by whom."""
+        return await paused(self.db)
 
     async def figures(self) -> Figures:
         """How the ledger stands, in a few numbers."""

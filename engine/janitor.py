@@ -99,7 +99,7 @@ class Janitor:
         query = select(Run.workspace, Run.host).where(*_unpruned())
         query = query.where(Run.workspace.in_([str(path) for path in paths]))
         async with self.db.reading() as session:
-            return dict((await session.execute(query)).tuples().all())
+            return dict((await session.execute(query)).all())
 
     async def _prune_old(self, room: int) -> int:
         """Remove what was kept long enough; gives the number of worktrees that it tried."""
@@ -145,7 +145,7 @@ class Janitor:
             .limit(room + len(passed_over))
         )
         async with self.db.reading() as session:
-            rows = (await session.execute(query)).tuples()
+            rows = (await session.execute(query)).all()
             found = [Kept((node, attempt), Path(path)) for node, attempt, path in rows]
         return [each for each in found if each.path not in passed_over][:room]
 

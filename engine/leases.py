@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine.clock import now
 from engine.errors import ConfigError, LostLease
-from engine.models import Node, Run, Worker
+from engine.models import Brake, Node, Run, Worker
 from engine.states import Kind, Status
 from engine.store import Database
 
@@ -159,6 +159,11 @@ class Leases:
         async with self.db.reading() as session:
             return {(node, attempt) for node, attempt in await session.execute(asked)}
 
+    async def braked(self) -> bool:
+        """Whether running agents are to end now, to be gone on with later."""
+        async with self.db.reading() as session:
+            return await session.scalar(select(Brake.id).where(Brake.ends_runs)) is not None
+
     async def take_over(self, limit: int, mine: Collection[RunKey]) -> list[LostRun]:
         """Become the owner of runs whose lease is over, to close them."""
         lost = select(Run.node_id, Run.attempt).where(
@@ -206,6 +211,7 @@ def _claiming(free: int, repos: Sequence[str]) -> Any:
             Node.kind == Kind.AGENT,
             Node.available_at <= now(),
             Node.repo.in_(repos),
+            ~select(Brake.id).exists(),
         )
         .order_by(Node.available_at, Node.id)
         .limit(free)

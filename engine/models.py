@@ -2,80 +2,14 @@
 
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Dialect,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Numeric,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
 
-from engine.clock import UtcDateTime, now
+from engine.clock import now
+from engine.columns import Base, BigId, partial
 from engine.states import Cause, Kind, Status
-
-Json = JSON().with_variant(JSONB(), "postgresql")
-BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers only INTEGER keys itself
-MONEY = Numeric(12, 6)
-
-
-def partial(name: str, *columns: str, where: str) -> Index:
-    """An index of the rows that a poll looks for, and of no others."""
-    condition = text(where)
-    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
-
-
-class Word(TypeDecorator[StrEnum]):
-    """A closed set of words, kept as plain text."""
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, words: type[StrEnum]) -> None:
-        super().__init__()
-        self.words = words
-
-    def process_result_value(
-        self,
-        value: str | None,
-        dialect: Dialect,  # noqa: ARG002 - the signature is SQLAlchemy's
-    ) -> StrEnum | None:
-        """Give the word back as its enum's."""
-        return None if value is None else self.words(value)
-
-
-class Base(DeclarativeBase):
-    """Common ground of all tables."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads this plain mapping
-        str: Text,
-        datetime: UtcDateTime,
-        Decimal: MONEY,
-        dict[str, Any]: Json,
-        list[str]: Json,
-        Status: Word(Status),
-        Kind: Word(Kind),
-        Cause: Word(Cause),
-    }
 
 
 class Clock(Base):
@@ -258,6 +192,17 @@ class Event(Base):
         partial("ix_events_due", "workflow_id", "id", where="notify AND delivered_at IS NULL"),
         Index("ix_events_node_id", "node_id", "id"),
     )
+
+
+class Brake(Base):
+    """One row while claiming is paused."""
+
+    __tablename__ = "brake"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    by: Mapped[str]
+    at: Mapped[datetime] = mapped_column(default=now())
+    ends_runs: Mapped[bool] = mapped_column(default=False)  # running agents are handed back, too
 
 
 class Worker(Base):

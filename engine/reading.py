@@ -62,8 +62,10 @@ async def card(session: AsyncSession, workflow: m.Workflow) -> Card:
     busy = await session.scalar(
         select(func.count()).select_from(m.Run).where(m.Run.ended_at.is_(None))
     )
+    paused = await session.scalar(select(m.Brake.by))
+    slots = await _slots(session)
     return Card(
-        workflow.id, workflow.version, tuple(shown[-CARD_AGENTS:]), busy or 0, await _slots(session)
+        workflow.id, workflow.version, tuple(shown[-CARD_AGENTS:]), busy or 0, slots, paused or ""
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from engine.advance import move
 from engine.clock import now
 from engine.errors import LostLease
 from engine.events import append
@@ -18,7 +19,7 @@ from engine.states import Status
 from engine.store import lock
 from engine.verdicts import Halt, RunOutcome, Standing, Verdict, judge
 from engine.views import AgentView, Work
-from engine.workflows import Workflows, move
+from engine.workflows import Workflows
 
 
 @dataclass(frozen=True)

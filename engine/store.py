@@ -1,8 +1,9 @@
 """Transactions on the ledger, on SQLite and PostgreSQL alike."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,13 @@ class Database:
     """The ledger's database.
 
     `writing` takes SQLite's write lock at once, so that no two transactions can read first
-    and then fail to write.
+    and then fail to write. Writers of one process take turns: SQLite itself lets whoever tries
+    at the right moment pass, and some wait for seconds.
     """
 
     engine: AsyncEngine
     url: str
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     def connect(cls, url: str) -> "Database":
@@ -64,7 +67,9 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
         """One transaction that may write."""
-        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+        turn = self._turn if self.is_sqlite else nullcontext()
+        session = AsyncSession(self.engine, expire_on_commit=False)
+        async with turn, session, session.begin():
             yield session
 
     @asynccontextmanager

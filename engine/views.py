@@ -119,6 +119,7 @@ class Card:
     agents: tuple[AgentView, ...]
     slots_busy: int = 0
     slots: int = 0
+    paused_by: str = ""  # who has stopped all claiming; "" = nobody
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,9 @@ class Worker:
             self.last_tick = monotonic()
             for key in await self.leases.cancelled(self.attempts):
                 self.attempts[key].halt(Halt.CANCEL)
+            if self.attempts and await self.leases.braked():
+                for attempt in self.attempts.values():
+                    attempt.halt(Halt.HANDOVER)
             for lost in await self.leases.take_over(LOST_PER_TICK, self.attempts):
                 self.closing.add(lost.key)
                 self._spawn(self._close_lost(lost))

@@ -1,51 +1,27 @@
 """Changes of a workflow: each is one transaction that ends by doing what follows from it."""
 
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import reading
-from engine.clock import now
-from engine.commands import answer, insert_new, settle
+from engine import brake, reading
+from engine.advance import admissible, advance, first_in_line, move
+from engine.commands import answer, settle
 from engine.errors import InvalidSpec, NotFound, StaleMove
 from engine.events import append
-from engine.models import Node, Person, Request, Workflow
+from engine.models import Node, Request, Workflow
+from engine.requests import Wish, know, open_request, refuse_repetition, thread_of
 from engine.settings import Settings
-from engine.spec import AgentSpec, Origin
-from engine.spec import Person as Asker
-from engine.states import ADMITTED, TERMINAL, Status, sources
+from engine.spec import AgentSpec
+from engine.states import TERMINAL, Status
 from engine.store import Database, lock
 
 LINE = 8  # how many of those who wait see the line move
-REPEAT_SECONDS = 60  # the same wish of the same person within this time is probably a repetition
-
-
-class AlreadyStarted(StaleMove):
-    """The same person asked for the same a moment ago, and it is not finished."""
-
-    def __init__(self, agent_id: int) -> None:
-        self.agent_id = agent_id
-        super().__init__(f"agent {agent_id} does this already")
-
-
-@dataclass(frozen=True)
-class Wish:
-    """Who asks, where, and the command that carries the question.
-
-    `reply` gives what the author alone is told, once the number of the agent is known.
-    """
-
-    origin: Origin
-    by: Asker
-    key: str
-    reply: Callable[[int], dict[str, Any] | None] = lambda _: None
-    again: bool = False  # even if the same was asked for a moment ago
 
 
 @dataclass(frozen=True)
@@ -77,11 +53,11 @@ class Workflows:
             raise InvalidSpec(f"the budget of one agent is at most ${most} here")
         async with self.db.writing() as session:
             await settle(session, wish.key)
-            workflow = await _workflow(session, wish.origin)
-            await _know(session, wish.by)
+            workflow = await thread_of(session, wish.origin)
+            await know(session, wish.by)
             if not wish.again:
-                await _refuse_repetition(session, spec, wish)
-            request = await _request(session, workflow.id, "spawn", wish)
+                await refuse_repetition(session, spec, wish)
+            request = await open_request(session, workflow.id, "spawn", wish)
             node = self._node(spec, request)
             session.add(node)
             await session.flush()
@@ -123,7 +99,7 @@ class Workflows:
             was = node.status
             if was in TERMINAL:
                 raise StaleMove(f"agent {agent_id} is {was} already")
-            await _know(session, wish.by)
+            await know(session, wish.by)
             if was is Status.ACTIVE:
                 node.cancelled_by = wish.by.id
                 append(session, node, "agent.cancelling", {"by": wish.by.id})
@@ -142,8 +118,8 @@ class Workflows:
             node = await session.get_one(Node, agent_id, with_for_update=True)
             if node.status not in {Status.FAILED, Status.CANCELLED}:
                 raise StaleMove(f"agent {agent_id} is {node.status}; there is nothing to retry")
-            await _know(session, wish.by)
-            request = await _request(session, node.workflow_id, "retry", wish)
+            await know(session, wish.by)
+            request = await open_request(session, node.workflow_id, "retry", wish)
             await move(
                 session,
                 node,
@@ -168,6 +144,20 @@ class Workflows:
             append(session, node, "diff.asked", {"agent": reading.facts(view)}, notify=True)
             await answer(session, wish.key, f"diff {agent_id}", wish.reply(agent_id))
 
+    async def pause(self, wish: Wish, *, ends_runs: bool) -> None:
+        """Stop claiming at once; with `ends_runs` running agents go back into the line as well."""
+        async with self.db.writing() as session:
+            await settle(session, wish.key)
+            await brake.pull(session, wish.by.name, ends_runs=ends_runs)
+            await answer(session, wish.key, "pause", wish.reply(0))
+
+    async def resume(self, wish: Wish) -> None:
+        """Let claiming go on."""
+        async with self.db.writing() as session:
+            await settle(session, wish.key)
+            await brake.release(session)
+            await answer(session, wish.key, "resume", wish.reply(0))
+
     async def settle(self, key: str, outcome: str, reply: dict[str, Any] | None) -> None:
         """Close a command that changes nothing."""
         async with self.db.writing() as session:
@@ -186,7 +176,7 @@ class Workflows:
 
     async def admit(self) -> None:
         """Let the first agents of everybody who has room become pending."""
-        waiting = select(Node.requested_by).where(_admissible()).distinct()
+        waiting = select(Node.requested_by).where(admissible()).distinct()
         async with self.db.reading() as session:
             people = (await session.scalars(waiting)).all()
         for person in people:
@@ -195,7 +185,7 @@ class Workflows:
     async def admit_person(self, person: str) -> None:
         """Let a person's first blocked agents become pending, as many as there is room."""
         async with self.db.reading() as session:
-            first = await _first_in_line(session, person, self.settings.limits.per_user)
+            first = await first_in_line(session, person, self.settings.limits.per_user)
             flows = select(Node.workflow_id).where(Node.id.in_(first)).distinct()
             found = (await session.scalars(flows)).all() if first else []
         for workflow_id in found:
@@ -208,116 +198,3 @@ class Workflows:
         if found is None:
             raise NotFound(f"there is no agent {agent_id}")
         return found
-
-
-async def move(session: AsyncSession, node: Node, to: Status, **values: Any) -> None:
-    """Move a node from the state in which it was read; raises StaleMove if it may not."""
-    if to in TERMINAL:
-        values.setdefault("ended_at", now())
-    seen = {node.status} & sources(to)
-    moving = update(Node).where(Node.id == node.id, Node.status.in_(seen))
-    moved = await session.execute(moving.values(status=to, **values).returning(Node.id))
-    if moved.one_or_none() is None:
-        raise StaleMove(f"agent {node.id} is {node.status} and cannot become {to}")
-    await session.refresh(node)
-    append(session, node, f"agent.{to}")
-
-
-async def advance(session: AsyncSession, workflow_id: int, per_user: int) -> None:
-    """Do what follows from the present state of a locked workflow."""
-    await session.flush()
-    await _admit(session, workflow_id, per_user)
-    await _end_requests(session, workflow_id)
-    changed = update(Workflow).where(Workflow.id == workflow_id)
-    await session.execute(changed.values(version=Workflow.version + 1))
-
-
-def _admissible() -> Any:
-    return (Node.status == Status.BLOCKED) & (Node.unmet == 0)
-
-
-async def _first_in_line(session: AsyncSession, person: str, per_user: int) -> list[int]:
-    admitted = select(func.count()).where(
-        Node.requested_by == person, Node.status.in_([str(status) for status in ADMITTED])
-    )
-    free = per_user - (await session.scalar(admitted) or 0)
-    if free <= 0:
-        return []
-    line = select(Node.id).where(_admissible(), Node.requested_by == person)
-    return list(await session.scalars(line.order_by(Node.id).limit(free)))
-
-
-async def _admit(session: AsyncSession, workflow_id: int, per_user: int) -> None:
-    candidates = select(Node).where(_admissible(), Node.workflow_id == workflow_id)
-    by_person: dict[str, list[Node]] = defaultdict(list)
-    for node in await session.scalars(candidates.order_by(Node.id)):
-        by_person[node.requested_by].append(node)
-    for person in sorted(by_person):  # one order for all, so that two transactions cannot deadlock
-        await session.execute(
-            select(Person.id).where(Person.id == person).with_for_update(key_share=True)
-        )
-        first = await _first_in_line(session, person, per_user)
-        await _make_pending(session, (node for node in by_person[person] if node.id in first))
-
-
-async def _make_pending(session: AsyncSession, nodes: Iterable[Node]) -> None:
-    for node in nodes:
-        await move(session, node, Status.PENDING, available_at=now())
-
-
-async def _end_requests(session: AsyncSession, workflow_id: int) -> None:
-    """End each open request whose agents have all ended, with its one terminal notice."""
-    unfinished = select(Node.id).where(
-        Node.request_id == Request.id, Node.status.not_in([str(status) for status in TERMINAL])
-    )
-    ending = (
-        update(Request)
-        .where(Request.workflow_id == workflow_id, Request.ended_at.is_(None), ~unfinished.exists())
-        .values(ended_at=now())
-        .returning(Request.id)
-    )
-    for request_id in sorted(await session.scalars(ending)):
-        last = select(Node).where(Node.request_id == request_id).order_by(Node.id.desc()).limit(1)
-        node = (await session.scalars(last)).one()
-        view = await reading.agent(session, node.id)
-        append(session, node, "request.ended", {"agent": reading.facts(view)}, notify=True)
-    await session.flush()
-
-
-async def _know(session: AsyncSession, person: Asker) -> None:
-    await session.execute(insert_new(session, Person).values(id=person.id, name=person.name))
-    renaming = update(Person).where(Person.id == person.id, Person.name != person.name)
-    await session.execute(renaming.values(name=person.name))
-
-
-async def _workflow(session: AsyncSession, origin: Origin) -> Workflow:
-    """The thread's workflow, locked; made when there is none."""
-    if origin.thread is not None:
-        row = {"place": origin.place, "thread": origin.thread}
-        await session.execute(insert_new(session, Workflow).values(**row))
-        known = select(Workflow).filter_by(**row).with_for_update(key_share=True)
-        return (await session.scalars(known)).one()
-    workflow = Workflow(place=origin.place, thread=None)
-    session.add(workflow)
-    await session.flush()
-    return workflow
-
-
-async def _request(session: AsyncSession, workflow_id: int, kind: str, wish: Wish) -> Request:
-    request = Request(workflow_id=workflow_id, kind=kind, by=wish.by.id, command_key=wish.key)
-    session.add(request)
-    await session.flush()
-    return request
-
-
-async def _refuse_repetition(session: AsyncSession, spec: AgentSpec, wish: Wish) -> None:
-    same = select(Node.id).where(
-        Node.requested_by == wish.by.id,
-        Node.task == spec.task,
-        Node.repo == spec.repo,
-        Node.created_at > now(-REPEAT_SECONDS),
-        Node.status.not_in([str(status) for status in TERMINAL]),
-    )
-    found = await session.scalar(same.order_by(Node.id.desc()).limit(1))
-    if found is not None:
-        raise AlreadyStarted(found)

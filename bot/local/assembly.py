@@ -82,6 +82,7 @@ class Setup:
     shortcuts: Sequence[Json] = ()
     chips: Sequence[Json] = ()
     banner: str = ""
+    banner_warns: bool = False  # it says something that costs money
     scopes: Iterable[str] = BOT_SCOPES
     subscriptions: Iterable[str] | None = None
     limits: bool = True
@@ -175,7 +176,8 @@ def dressed(setup: Setup, state: State) -> Dressing:
     """What the page shows beside the conversation."""
     me = next(user.id for user in state.users.values() if not user.is_bot)
     chips, shortcuts = tuple(setup.chips), tuple(setup.shortcuts)
-    return Dressing(me, setup.banner, chips, tuple(setup.commands), shortcuts)
+    commands = tuple(setup.commands)
+    return Dressing(me, setup.banner, setup.banner_warns, chips, commands, shortcuts)
 
 
 def _known(state: State, name: str) -> bool:

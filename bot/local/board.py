@@ -78,16 +78,13 @@ class Board:
             self.state.ephemerals.append(message)
         if action == "deleted":
             self.state.ephemerals.remove(message)
-        shown = {"ts": message.ts, "text": message.text, "blocks": message.blocks}
-        where = {"channel": message.channel, "thread_ts": message.thread_ts}
-        body = {"type": "ephemeral", "user": message.seen_by, **where, "action": action}
-        self.changes.tell({**body, "message": shown})
+        self.changes.tell({"type": "ephemeral", "action": action, **whispered(message)})
         return message
 
     def notice(self, user: User, text: str) -> None:
-        """A line that Slack itself shows to one person."""
+        """A line that Slack itself shows to one person, in answer to what they did."""
         self.state.notices.setdefault(user.id, []).append(text)
-        self.changes.tell({"type": "notice", "user": user.id, "text": text})
+        self.changes.wake()
 
     def join(self, channel: Channel, user: User) -> None:
         """Make somebody a member of a channel."""
@@ -134,6 +131,13 @@ class Board:
         root = self.state.find(message.channel, message.root)
         if root is not None and root is not message:
             self._tell("changed", root)
+
+
+def whispered(message: Message) -> Json:
+    """An ephemeral message in the page protocol, with its reader and its place."""
+    shown = {"ts": message.ts, "text": message.text, "blocks": message.blocks}
+    where = {"channel": message.channel, "thread_ts": message.thread_ts}
+    return {"user": message.seen_by, **where, "message": shown}
 
 
 def channel_for_page(channel: Channel) -> Json:

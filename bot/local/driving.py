@@ -154,7 +154,9 @@ class Driving:
 
     def archives(self, where: str) -> None:
         """A channel is archived: nobody can post there any more."""
-        self.channel(where).is_archived = True
+        channel = self.channel(where)
+        channel.is_archived = True
+        self.parts.desk.board.tell_channel(channel)
 
     def message(self, ts: str, seen_by: str = "") -> Message:
         """The message with this ts; ephemeral ones when `seen_by` is their reader."""

@@ -22,6 +22,7 @@ class Answer:
 
     payload: Json = field(default_factory=dict)
     error: str = ""
+    shown: str = ""  # the sentence for the person, with an error
 
     @property
     def ok(self) -> bool:
@@ -215,7 +216,7 @@ class Interactions:
 
     def _shown(self, user: User, text: str, code: str) -> Answer:
         self.board.notice(user, text)
-        return Answer(error=code)
+        return Answer(error=code, shown=text)
 
 
 def _failure(ack: Ack) -> str:

@@ -34,6 +34,10 @@ class View:
         app = {"app_id": state.app_id, "app_installed_team_id": TEAM}
         return {**empty, **flags, **shown, **self.body, **identity, **place, **app}
 
+    def told(self, state: State) -> Json:
+        """The view and its reader, in the page protocol."""
+        return {"user": self.user, "view": self.as_slack(state)}
+
 
 @dataclass
 class Modals:
@@ -62,7 +66,11 @@ class Modals:
 
     def find(self, fits: Callable[[View], bool]) -> View | None:
         """The open view that fits, or None."""
-        return next((v for stack in self.stacks.values() for v in stack if fits(v)), None)
+        return next((view for view in self.open_views() if fits(view)), None)
+
+    def open_views(self) -> list[View]:
+        """Every open view; of a person's, the topmost last."""
+        return [view for stack in self.stacks.values() for view in stack]
 
     def close(self, view: View) -> None:
         """Take one form away."""
@@ -85,8 +93,7 @@ class Modals:
         return view
 
     def _tell(self, view: View) -> None:
-        shown = view.as_slack(self.state)
-        self.changes.tell({"type": "view", "user": view.user, "view": shown})
+        self.changes.tell({"type": "view", **view.told(self.state)})
 
 
 def named(body: Json, ids: Ids) -> Json:

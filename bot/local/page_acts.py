@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.local import payloads
 from bot.local.desk import Desk
-from bot.local.interactions import Interactions
+from bot.local.interactions import Answer, Interactions
 from bot.local.modals import View, acting
 from bot.local.payloads import Used
 from bot.local.people import People
@@ -47,7 +47,7 @@ class PageActs:
         if text.startswith("/invite "):
             self.people.invite(channel, text)
         elif text.startswith("/"):
-            await self.interactions.command(user, channel, text, thread)
+            accepted(await self.interactions.command(user, channel, text, thread))
         elif text.strip():
             self.people.write(user, channel, text, thread, ())
         else:
@@ -115,10 +115,11 @@ async def _press(acts: PageActs, asked: Json) -> None:
     user = acts.user(asked)
     if asked.get("view_id"):
         view = acts.view(asked)
-        await acts.interactions.press_in_view(user, view, _used(view.body["blocks"], asked))
+        used = _used(view.body["blocks"], asked)
+        accepted(await acts.interactions.press_in_view(user, view, used))
     else:
         message = acts.message(asked)
-        await acts.interactions.press(user, message, _used(message.blocks, asked))
+        accepted(await acts.interactions.press(user, message, _used(message.blocks, asked)))
 
 
 def _used(blocks: list[Json], asked: Json) -> Used:
@@ -132,7 +133,7 @@ async def _submit(acts: PageActs, asked: Json) -> None:
     known = {block_id for block_id, _ in acting(view.body["blocks"])}
     values = asked.get("values") or {}
     given = {block_id: values[block_id] for block_id in known & set(values)}
-    await acts.interactions.submit(acts.user(asked), view, given)
+    accepted(await acts.interactions.submit(acts.user(asked), view, given))
 
 
 async def _close(acts: PageActs, asked: Json) -> None:
@@ -141,7 +142,12 @@ async def _close(acts: PageActs, asked: Json) -> None:
 
 async def _shortcut(acts: PageActs, asked: Json) -> None:
     message = acts.message(asked) if asked.get("ts") else None
-    await acts.interactions.shortcut(acts.user(asked), str(asked["callback_id"]), message)
+    user, callback_id = acts.user(asked), str(asked["callback_id"])
+    accepted(await acts.interactions.shortcut(user, callback_id, message))
+
+
+async def _dismiss(acts: PageActs, asked: Json) -> None:
+    acts.desk.board.whisper(acts.message({**asked, "ephemeral": True}), "deleted")
 
 
 async def _create(acts: PageActs, asked: Json) -> None:
@@ -158,8 +164,15 @@ ACTS: Mapping[str, Act] = {
     "submit": _submit,
     "close": _close,
     "shortcut": _shortcut,
+    "dismiss": _dismiss,
     "channel": _create,
 }
+
+
+def accepted(answer: Answer) -> None:
+    """Raise Refused, with the sentence for the person, when the app did not take it."""
+    if not answer.ok:
+        raise Refused(answer.shown or answer.error)
 
 
 def parsed(text: str) -> Json:

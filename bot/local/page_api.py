@@ -2,18 +2,20 @@
 
 Protocol: JSON over the WebSocket /page/live (the cookie is needed).
 
-Server to page: {"type":"state","team","bot_id","users":[{id,name,real_name,is_bot,is_guest}],
+Server to page: {"type":"state","team","bot_id",
+"users":[{id,name,real_name,is_bot,is_guest,is_stranger}],
 "me":"U…","channels":[{id,name,is_private,is_im,user?,is_archived,members}],
 "messages":{channel:[msg…]},"commands":[{command,description,usage_hint,
 subcommands:[{name,usage,hint}]}],"shortcuts":[{name,callback_id}],
-"chips":[{label,text}],"banner":str}, then increments:
+"chips":[{label,text}],"banner":str,"banner_warns":bool,
+"ephemerals":[{user,channel,thread_ts,message}],"views":[{user,view}]}, then increments:
 {"type":"message","action":"posted|changed|deleted","channel","message"} ·
 {"type":"ephemeral","user","channel","thread_ts","message":{ts,text,blocks},
 "action":"posted|changed|deleted"} ·
 {"type":"view","user","view":{id,hash,title,blocks,submit,close,private_metadata}} ·
 {"type":"view_closed","user","view_id"} ·
 {"type":"view_errors","user","view_id","errors":{block_id:text}} ·
-{"type":"notice","user","text"} · {"type":"channel","channel":{…}}.
+{"type":"channel","channel":{…}}.
 
 msg = {ts,user,bot_id?,username?,text,blocks?,thread_ts?,reply_count?,edited?,
 files?:[{id,name,mimetype,size,url,preview?}],reactions?:[{name,users}],deleted?}
@@ -24,8 +26,10 @@ with a slash is a command) · {"do":"edit"|"delete","as","channel","ts","text"} 
 (with "view_id" instead of channel and ts: in a form) ·
 {"do":"submit","as","view_id","values":{block_id:{action_id:{type,value|selected_option|…}}}} ·
 {"do":"close","as","view_id"} · {"do":"react","as","channel","ts","name"} ·
-{"do":"shortcut","as","channel","ts","callback_id"} · {"do":"channel","as","name"}.
-Each gets {"type":"reply","id":n,"ok":bool,"error"?}. Files are sent by POST /page/upload
+{"do":"shortcut","as","channel","ts","callback_id"} · {"do":"channel","as","name"} ·
+{"do":"dismiss","as","channel","ts"} (an ephemeral message).
+Each gets {"type":"reply","id":n,"ok":bool,"error"?}; `error` is a code or a sentence, and
+"view_errors" when the form itself says what is wrong. Files are sent by POST /page/upload
 (multipart: as, channel, thread_ts, text, files) and fetched by GET /page/file/<id>.
 """
 
@@ -37,7 +41,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from bot.local import rendering
-from bot.local.board import channel_for_page
+from bot.local.board import channel_for_page, whispered
 from bot.local.changes import Changes
 from bot.local.guard import Guard
 from bot.local.page_acts import PageActs, parsed
@@ -57,6 +61,7 @@ class Dressing:
 
     me: str
     banner: str = ""
+    banner_warns: bool = False
     chips: tuple[Json, ...] = ()
     commands: tuple[Json, ...] = ()
     shortcuts: tuple[Json, ...] = ()
@@ -156,7 +161,7 @@ class PageApi:
         queue.put_nowait(await self.acts.carry_out(parsed(data)))
 
     def _state(self) -> Json:
-        keys = ("id", "name", "real_name", "is_bot", "is_guest")
+        keys = ("id", "name", "real_name", "is_bot", "is_guest", "is_stranger")
         state = self.state
         return {
             "type": "state",
@@ -169,10 +174,18 @@ class PageApi:
                 channel: [rendering.for_page(m, state) for m in state.channel_messages(channel)]
                 for channel in state.channels
             },
+            "ephemerals": [whispered(m) for m in state.ephemerals],
+            "views": [view.told(state) for view in self.acts.desk.modals.open_views()],
+            **self._dressed(),
+        }
+
+    def _dressed(self) -> Json:
+        return {
             "commands": list(self.dressing.commands),
             "shortcuts": list(self.dressing.shortcuts),
             "chips": list(self.dressing.chips),
             "banner": self.dressing.banner,
+            "banner_warns": self.dressing.banner_warns,
         }
 
 

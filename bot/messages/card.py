@@ -104,6 +104,8 @@ def _queued(agent: AgentView, shown: Card) -> str:
     if agent.failures and agent.available_at:
         why = causes.advice(agent.cause).short
         return f"Trying again at {agent.available_at:%H:%M} UTC: {why}"
+    if shown.paused_by:
+        return f"Queued: {words.escaped(shown.paused_by, 40)} has paused all agents"
     if not shown.slots:
         return "Queued: no worker is running at the moment"
     ahead = f"{agent.ahead} ahead of you" if agent.ahead else "next in line"

@@ -15,6 +15,8 @@ USAGE = {
     "list": "",
     "help": "[COMMAND]",
     "whoami": "",
+    "pause": "[--now]",
+    "resume": "",
 }
 ABOUT = {
     "spawn": "Starts an agent on its own branch. Options stand before the task; `--` ends them.",
@@ -26,6 +28,8 @@ ABOUT = {
     "list": "The agents that there are.",
     "help": "This, or more about one command.",
     "whoami": "Your Slack id, and what you may do.",
+    "pause": "Admins: starts no more agents; `--now` puts running ones back into the line as well.",
+    "resume": "Admins: starts agents again.",
 }
 THREADS = (
     "In threads Slack has no slash commands: mention me instead, `@agent` and the same words. "

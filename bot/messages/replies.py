@@ -55,6 +55,18 @@ def retried(agent_id: int) -> Message:
     return _line(f"Agent {agent_id} is queued again")
 
 
+def paused(*, ends_runs: bool) -> Message:
+    """The brake was pulled."""
+    if ends_runs:
+        return _line("Paused: no agent starts, and those that ran are back in the line, work kept")
+    return _line("Paused: no agent starts until somebody types /agent resume; running ones go on")
+
+
+def resumed() -> Message:
+    """The brake was released."""
+    return _line("Agents start again")
+
+
 def has_ended(agent: AgentView) -> Message:
     """A cancel came too late."""
     return _line(f"Agent {agent.id} {outcome(agent)}; there is nothing to stop")

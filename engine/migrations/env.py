@@ -5,7 +5,8 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import TypeDecorator
 
-from engine.models import Base, Json
+from engine import models
+from engine.columns import Json
 
 JSON = 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
 
@@ -21,7 +22,7 @@ def render(kind: str, item: Any, _: Any) -> str | Literal[False]:
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=models.Base.metadata,
     render_as_batch=True,
     render_item=render,
 )

@@ -21,7 +21,7 @@ from tests.referee.referee import check
 from tests.worker.conftest import git, repository
 
 ENDED = re.compile(r"Agent \d+ (is done|failed|was stopped)")
-SECONDS = 30.0  # after which a conversation that waits for something fails
+SECONDS = 60.0  # after which a conversation that waits for something fails
 
 
 @dataclass

@@ -20,9 +20,9 @@ async def test_a_slash_command_ends_in_one_terminal_message_under_its_card(world
     view = await world.agent(1, Status.COMPLETED)
     assert world.on_branch(view, "hello.txt") == "Hello from agent!"
     assert not (world.shop / "hello.txt").exists()
-    await world.until(lambda: world.slack.message(card.ts).edited is not None and not world.slack.buttons(world.slack.message(card.ts)))
-    assert len(world.slack.thread("general", card.ts)) == 2
-    assert len(world.slack.messages("general")) == 1
+    await world.until(lambda: not world.slack.buttons(world.slack.message(card.ts)))
+    assert world.slack.messages("general") == world.slack.thread("general", card.ts)
+    assert len(world.slack.messages("general")) == 2
 
 
 async def test_a_mention_keeps_to_its_thread(world: World) -> None:
@@ -48,4 +48,3 @@ async def test_stop_button_ends_a_running_agent(world: World) -> None:
     view = await world.agent(1, Status.CANCELLED)
     assert is_terminal(thread[1])
     assert world.on_branch(view, "half.txt") == "half"
-

@@ -12,13 +12,14 @@ from engine.executor import AgentResult
 from engine.leases import Claim, Leases
 from engine.models import Clock, Event, Node, Run
 from engine.outbox import Outbox
+from engine.requests import Wish
 from engine.runs import Ending, Runs
 from engine.settings import Limits, Repo, Settings
 from engine.spec import AgentSpec, Origin, Person
 from engine.states import Status
 from engine.store import Database
 from engine.verdicts import Halt
-from engine.workflows import Wish, Workflows
+from engine.workflows import Workflows
 
 ALICE = Person("U1", "Alice")
 BOB = Person("U2", "Bob")

@@ -6,11 +6,11 @@ import pytest
 
 from engine.errors import InvalidSpec, LostLease, NotFound, StaleMove
 from engine.executor import AgentResult
+from engine.requests import AlreadyStarted
 from engine.runs import Ending
 from engine.spec import AgentSpec
 from engine.states import Cause, Status
 from engine.verdicts import Halt
-from engine.workflows import AlreadyStarted
 from tests.ledger.conftest import ALICE, BOB, LedgerWorld
 
 

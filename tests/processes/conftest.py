@@ -17,13 +17,15 @@ from typing import Any, TypeVar
 
 import psutil
 import pytest
+from sqlalchemy import select
 
 from bot.local import LocalSlack, Message
 from engine.api import Ledger
 from engine.claude import sandbox_tools
-from engine.demo_model import Conversation, DemoModel, Result, Turn, call, say
+from engine.demo_model import Conversation, DemoModel, Request, Result, Turn, call, say
 from engine.demo_model.conversation import read
 from engine.executor import Sandbox
+from engine.models import Event
 from engine.processes import MARKER
 from engine.store import Database
 from engine.views import RunView
@@ -180,14 +182,26 @@ class Installation:
         return next((m for m in roots if task in shown(m)), None)
 
     def notices(self, card: Message) -> list[str]:
-        """The first words of everything that was told in a card's thread."""
-        return [m.text for m in self.slack.thread("general", card.ts)[1:]]
+        """What was told in a card's thread, in a word or two each."""
+        return [in_short(m) for m in self.slack.thread("general", card.ts)[1:]]
 
-    async def told(self, card: Message, part: str) -> None:
+    async def told(self, card: Message, what: str) -> None:
         """Wait until the thread holds this."""
-        await self.slack.settled(
-            lambda: any(part in text for text in self.notices(card)), timeout=SECONDS
-        )
+        await self.slack.settled(lambda: what in self.notices(card), timeout=SECONDS)
+
+    async def story(self, card: Message) -> list[str]:
+        """Everything that was told in a card's thread, once there is nothing more to tell."""
+        await until(self._all_ended)
+        await until(self._all_told)
+        return self.notices(card)
+
+    async def _all_ended(self) -> bool:
+        return not await self.ledger.unfinished()
+
+    async def _all_told(self) -> bool:
+        waiting = select(Event.id).where(Event.notify, Event.delivered_at.is_(None))
+        async with self.db.reading() as session:
+            return (await session.scalars(waiting.limit(1))).first() is None
 
     async def at_work(self, agent: int = 1) -> str:
         """Wait until an agent sits in its shell; the marker of its processes."""
@@ -204,6 +218,19 @@ class Installation:
                     found.append(process.environ()[MARKER])
         return found
 
+    async def asked(self, turns: int) -> None:
+        """Wait until the model has been asked for so many turns."""
+        await until(lambda: len(self.questions()) >= turns)
+
+    def questions(self) -> list[Request]:
+        """What the model was asked by agents."""
+        assert self.model is not None
+        return [request for request in self.model.requests if not request.side]
+
+    async def came_to(self, runs: list[tuple[int, str]], agent: int = 1) -> bool:
+        """Whether the attempts of an agent came to this."""
+        return await self.runs(agent) == runs
+
     async def runs(self, agent: int = 1) -> list[tuple[int, str]]:
         """The attempts of an agent and what came of them."""
         runs: list[RunView] = await self.ledger.runs(agent)
@@ -216,9 +243,7 @@ class Installation:
 
     def answers(self) -> list[Result]:
         """What the tools answered, as the model saw it last."""
-        assert self.model is not None
-        asked = [request for request in self.model.requests if not request.side]
-        return list(read(asked[-1].body).results)
+        return list(read(self.questions()[-1].body).results)
 
     async def ends(self) -> None:
         """End what the test has left running."""
@@ -262,6 +287,12 @@ def marked(marker: str) -> list[str]:
 def shown(message: Message) -> str:
     """Everything that a message shows."""
     return message.text + json.dumps(message.blocks, ensure_ascii=False)
+
+
+def in_short(message: Message) -> str:
+    """What a notice says."""
+    known = {"lost its worker": "taken over", "is done": "done"}
+    return next((word for part, word in known.items() if part in message.text), message.text)
 
 
 async def until(condition: Callable[[], T | Awaitable[T]], seconds: float = SECONDS) -> T:

@@ -14,6 +14,7 @@ from engine.api import Ledger
 from engine.commands import Incoming, record
 from engine.models import Clock
 from engine.outbox import Outbox
+from engine.requests import Wish
 from engine.scripted import Action, ScriptedExecutor
 from engine.settings import Limits, Poll, Repo, Settings
 from engine.spec import AgentSpec, Origin, Person
@@ -22,7 +23,7 @@ from engine.station import Listeners, Outside, worker
 from engine.store import Database
 from engine.views import AgentView
 from engine.worker import Worker
-from engine.workflows import Wish, Workflows
+from engine.workflows import Workflows
 
 ALICE = Person("U1", "Alice")
 SECONDS = 20.0  # after which a test that waits for something fails

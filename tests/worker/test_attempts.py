@@ -1,11 +1,8 @@
 """What a worker makes of an agent: worktree, run, commit, end."""
 
 import asyncio
-from dataclasses import replace
 
-from engine.executor import Step
-from engine.scripted import Break, Finish, Wait, Write, failure
-from engine.executor import AgentResult
+from engine.scripted import Break, Wait, Write, failure
 from engine.states import Cause, Status
 from engine.views import FileChange
 from tests.worker.conftest import Station, git

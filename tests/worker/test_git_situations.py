@@ -272,4 +272,4 @@ async def test_a_worktree_that_vanished_is_a_sentence(station: Station) -> None:
     view = await station.ended(agent)
     assert (view.status, view.cause) == (Status.FAILED, Cause.WORKTREE)
     assert view.error.startswith(f"the worktree {worktree.name} is missing")
-    assert (view.work.branch, view.usage.cost) == (f"agent/{agent}-say-hello", 1)
+    assert (view.work.branch, view.usage.cost) == (f"agent/{agent}-say-hello", Decimal(1))

@@ -62,3 +62,20 @@ async def test_a_worker_that_wakes_up_replaced_says_nothing_more(station: Statio
     assert git("log", "--format=%an", f"main..{view.work.branch}", cwd=station.shop) == (
         f"agent {agent}\nagent {agent}"
     )
+
+
+async def test_the_hard_brake_puts_running_agents_back_into_the_line(station: Station) -> None:
+    station.script["long"] = [Write("half.txt", "half"), Wait(asyncio.Event())]
+    agent = await station.spawn("long")
+    worker = await station.worker()
+    await worker.tick()
+    await station.active(agent)
+    await station.workflows.pause(await station.wish(), ends_runs=True)
+    await worker.tick()
+    view = await station.until(agent, lambda view: view.status is Status.PENDING)
+    assert station.on_branch(view, "half.txt") == "half"
+    assert worker.attempts == {}
+    station.script["long"] = [Write("rest.txt", "rest")]
+    await station.workflows.resume(await station.wish())
+    await worker.tick()
+    assert (await station.ended(agent)).failures == 0

@@ -15,9 +15,6 @@ import { toast } from "./popups.js";
 import { sentence } from "./refusals.js";
 import { listenToKeys, listenToDrops, listenToHistory, remember, recalled } from "./habits.js";
 
-const JUST_NOW_MS = 1000;
-const NOTICE_LAG_MS = 100;
-
 class Page {
   store = new Store();
   channel = null;
@@ -25,7 +22,6 @@ class Page {
   editing = null;
   following = null;
   #drawing = false;
-  #noticedAt = -Infinity;
 
   constructor() {
     this.store.go = (id) => this.go(id);
@@ -100,7 +96,6 @@ class Page {
   #take(event) {
     this.store.apply(event);
     if (event.type === "state") this.#restore();
-    if (event.type === "notice" && event.user === this.store.me) this.#noticed(event.text);
     if (event.type === "message" && event.action === "posted") arrived(this, event);
     if (event.type === "ephemeral" && event.action !== "deleted") whispered(this, event);
     this.render();
@@ -118,37 +113,23 @@ class Page {
     this.thread = message ? this.threadOf(message) : null;
   }
 
-  #noticed(text) {
-    this.#noticedAt = performance.now();
-    toast(text, "notice");
-  }
-
   /** Does something as the acting person; resolves to whether it worked. Failures are shown. */
   async act(action) {
     try {
       await this.live.act({ as: this.store.me, ...action });
       return true;
     } catch (error) {
-      const told = await this.#isTold(performance.now() - JUST_NOW_MS);
-      if (!told && error.message !== "view_errors") toast(sentence(error.message), "error");
+      if (error.message !== "view_errors") toast(sentence(error.message), "error");
       return false;
     }
   }
 
-  /** Whether the workspace itself said something since then; its words may come just after the reply. */
-  async #isTold(since) {
-    await new Promise((resolve) => setTimeout(resolve, NOTICE_LAG_MS));
-    return this.#noticedAt > since;
-  }
-
-  /** Posts a text or gives a command; resolves to whether it was taken. A command that the workspace refused was not. */
+  /** Posts a text or gives a command; resolves to whether it was taken. */
   async post({ channel, thread }, text) {
-    const asked = performance.now();
     const newest = [...(this.store.messages.get(channel)?.keys() ?? [])].at(-1) ?? "0";
     if (!thread) this.following = { channel, since: newest };
     this.timeline.toEnd();
-    const taken = await this.act({ do: "post", channel, thread_ts: thread, text });
-    return taken && !(text.startsWith("/") && (await this.#isTold(asked)));
+    return this.act({ do: "post", channel, thread_ts: thread, text });
   }
 
   /** Types an example task for the person and sends it. */
@@ -161,8 +142,9 @@ class Page {
     return this.act({ do: "react", channel: this.channel, ts, name });
   }
 
-  dismiss(ts) {
+  dismiss({ channel, ts }) {
     this.store.dismiss(ts);
+    this.act({ do: "dismiss", channel, ts });
     this.render();
   }
 

@@ -52,7 +52,7 @@ function callsMe(message, page) {
 
 function notice(message, page) {
   if (!message.ephemeral) return null;
-  const hide = el("button", { type: "button", class: "text-button", onclick: () => page.dismiss(message.ts) }, "Dismiss");
+  const hide = el("button", { type: "button", class: "text-button", onclick: () => page.dismiss(message) }, "Dismiss");
   return el("div", { class: "only-you" }, icon("eye"), "Only visible to you", hide);
 }
 

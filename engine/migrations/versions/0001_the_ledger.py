@@ -12,6 +12,14 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "brake",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_runs", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_brake")),
+    )
+    op.create_table(
         "clock",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("seconds", sa.Double(), nullable=False),
@@ -290,3 +298,4 @@ def downgrade() -> None:
     op.drop_table("people")
     op.drop_table("commands")
     op.drop_table("clock")
+    op.drop_table("brake")

@@ -1,0 +1,333 @@
+"""Worktrees that nobody needs any more: saved, removed, and never too many of them."""
+
+import asyncio
+import shutil
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, select, text, update
+from structlog.testing import capture_logs
+
+from engine import station as composition
+from engine.janitor import BATCH, ORPHAN_SECONDS, SURVEY_SECONDS, Janitor
+from engine.models import Run
+from engine.scripted import Wait, Write, failure
+from engine.settings import Limits
+from engine.states import Cause, Status
+from engine.views import AgentView
+from engine.worker import Worker
+from tests.worker.conftest import Station, git
+
+KEEP = timedelta(hours=48).total_seconds()
+MEGABYTE = "x" * 2**20
+
+
+@dataclass
+class Clocks:
+    """Monotonic time and the calendar, ahead of what they are by so many seconds."""
+
+    ahead: float = 0.0
+
+    def monotonic(self) -> float:
+        return 1000.0 + self.ahead
+
+    def calendar(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.ahead)
+
+
+@dataclass
+class House:
+    """A station with one worker and its janitor."""
+
+    station: Station
+    worker: Worker
+    janitor: Janitor
+    clocks: Clocks
+
+    async def agent(self, task: str, **files: str) -> AgentView:
+        """An agent that has written files and ended."""
+        self.station.script[task] = [Write(name, content) for name, content in files.items()]
+        agent = await self.station.spawn(task)
+        await self.worker.tick()
+        return await self.station.ended(agent)
+
+    async def ticks(self, later: float = 0.0) -> None:
+        """The janitor's next tick, `later` seconds after the last one."""
+        self.clocks.ahead += later
+        await self.station.pass_time(later)
+        await self.janitor.tick()
+
+    async def runs(self) -> list[Run]:
+        async with self.station.db.reading() as session:
+            return list(await session.scalars(select(Run).order_by(Run.node_id, Run.attempt)))
+
+    async def write(self, **values: Any) -> None:
+        """Change all runs."""
+        async with self.station.db.writing() as session:
+            await session.execute(update(Run).values(**values))
+
+    async def kept(self) -> list[int]:
+        """The agents whose last worktree has not been pruned, as the ledger has it."""
+        return [run.node_id for run in await self.runs() if run.pruned_at is None]
+
+    @property
+    def root(self) -> Path:
+        return self.station.home / ".worktrees"
+
+    def there(self) -> list[int]:
+        """The agents of the worktrees on the disk."""
+        return sorted(int(path.name.split("-")[1]) for path in self.root.glob("agent-*"))
+
+    def branches(self) -> list[str]:
+        return git(
+            "branch", "--list", "agent/*", "--format=%(refname:short)", cwd=self.station.shop
+        ).split()
+
+
+@pytest.fixture
+async def house(station: Station) -> House:
+    return await moved_in(station, Limits(per_user=50))
+
+
+async def moved_in(station: Station, limits: Limits) -> House:
+    """A worker and a janitor with these limits."""
+    station.settings = station.settings.model_copy(update={"limits": limits})
+    worker, clocks = await station.worker(), Clocks()
+    made = composition.janitor(worker)
+    workshop = made.workshop
+    workshop = replace(workshop, worktrees=replace(workshop.worktrees, clock=clocks.calendar))
+    return House(station, worker, replace(made, workshop=workshop, clock=clocks.monotonic), clocks)
+
+
+def only(root: Path) -> Path:
+    """The one worktree that is there."""
+    [path] = root.glob("agent-*")
+    return path
+
+
+async def test_a_worktree_is_kept_for_a_while_and_then_removed(house: House) -> None:
+    view = await house.agent("first", hello="x")
+    await house.ticks()
+    await house.ticks(KEEP - 60)
+    assert (house.there(), await house.kept()) == ([view.id], [view.id])
+    await house.ticks(120)
+    assert (house.there(), await house.kept()) == ([], [])
+    assert house.station.on_branch(view, "hello") == "x"
+    assert git("worktree", "list", cwd=house.station.shop).count("\n") == 0
+    assert not list((house.root / ".records").iterdir())
+
+
+async def test_what_was_left_unsaved_is_on_the_branch_before_the_worktree_goes(
+    house: House,
+) -> None:
+    view = await house.agent("first", hello="x")
+    (only(house.root) / "later").write_text("written after the end")
+    await house.ticks(KEEP + 1)
+    assert house.there() == []
+    assert house.station.on_branch(view, "later") == "written after the end"
+
+
+async def test_worktrees_of_an_agent_that_goes_on_are_left_alone(house: House) -> None:
+    station = house.station
+    station.script["twice"] = [Write("a", "a"), failure(Cause.MODEL)]
+    agent = await station.spawn("twice")
+    await house.worker.tick()
+    await station.ended(agent)
+    await station.pass_time(KEEP + 1)
+    await station.workflows.retry(agent, await station.wish())
+    await house.ticks()
+    assert (await station.ledger.agent(agent)).status is Status.PENDING
+    assert house.there() == [agent]
+    await house.worker.tick()
+    await station.until(agent, lambda view: view.attempt == 2 and view.status is Status.FAILED)
+    await house.ticks()
+    assert house.there() == [agent], "the first is gone, the second is young"
+    assert [run.pruned_at is None for run in await house.runs()] == [False, True]
+
+
+async def test_a_worktree_that_is_gone_already_is_only_marked(house: House) -> None:
+    view = await house.agent("first", hello="x")
+    shutil.rmtree(only(house.root))
+    await house.ticks(KEEP + 1)
+    assert await house.kept() == []
+    assert house.station.on_branch(view, "hello") == "x"
+
+
+async def test_one_that_cannot_be_removed_waits_and_holds_up_nobody(house: House) -> None:
+    first, second = await house.agent("first", hello="x"), await house.agent("second", hello="x")
+    [record] = (house.root / ".records").glob(f"agent-{first.id}-*")
+    whole = record.read_text()
+    record.write_text("{}")
+    with capture_logs() as logs:
+        await house.ticks(KEEP + 1)
+        await house.ticks(60)
+    assert [told["event"] for told in logs if told["log_level"] == "error"] == [
+        "worktree not removed; tried again later"
+    ]
+    assert (house.there(), await house.kept()) == ([first.id], [first.id])
+    record.write_text(whole)
+    await house.ticks(SURVEY_SECONDS)
+    assert (house.there(), await house.kept()) == ([], [])
+    assert house.station.on_branch(second, "hello") == "x"
+
+
+async def test_the_oldest_go_when_the_disk_is_too_full(station: Station) -> None:
+    house = await moved_in(station, Limits(per_user=50, disk_gb=2.5 / 1024))
+    agents = []
+    for number in range(4):
+        agents.append((await house.agent(f"task {number}", big=MEGABYTE)).id)
+        await station.pass_time(10)
+    await house.ticks()
+    assert (house.there(), await house.kept()) == (agents[2:], agents[2:])
+    (only_newest := next(house.root.glob(f"agent-{agents[3]}-*")) / "more").write_text(MEGABYTE)
+    await house.ticks(SURVEY_SECONDS - 1)
+    assert house.there() == agents[2:], "the disk is not measured all the time"
+    await house.ticks(1)
+    assert house.there() == agents[3:]
+    assert only_newest.exists()
+
+
+async def test_a_running_agent_keeps_its_worktree_however_full_the_disk(station: Station) -> None:
+    house = await moved_in(station, Limits(per_user=50, disk_gb=0.1 / 1024, keep_hours=0))
+    gate = asyncio.Event()
+    station.script["long"] = [Write("big", MEGABYTE), Wait(gate)]
+    agent = await station.spawn("long")
+    await house.worker.tick()
+    await station.active(agent)
+    assert house.janitor.active() == [only(house.root)]
+    with capture_logs() as logs:
+        await house.ticks()
+    assert house.there() == [agent]
+    assert [told["event"] for told in logs] == ["worktrees fill the disk"]
+    gate.set()
+    await station.ended(agent)
+    await house.ticks(1)
+    assert house.there() == []
+
+
+async def test_a_run_that_others_ended_keeps_its_worktree_while_it_is_at_work_here(
+    house: House,
+) -> None:
+    view = await house.agent("first", hello="x")
+    path = only(house.root)
+    house.janitor = replace(house.janitor, active=lambda: [path])
+    await house.ticks(KEEP + 1)
+    assert (house.there(), await house.kept()) == ([view.id], [view.id])
+
+
+async def orphan(house: House, task: str = "lost", **files: str) -> tuple[AgentView, Path]:
+    """A worktree whose worker died before it could say so."""
+    agent = await house.station.spawn(task)
+    view = await house.station.ledger.agent(agent)
+    path = (await house.worker.tools.workshop.open(view)).tree.path
+    for name, content in files.items():
+        (path / name).write_text(content)
+    return view, path
+
+
+async def test_an_orphan_is_saved_and_removed_when_it_is_old_enough(house: House) -> None:
+    known = await house.agent("known", hello="x")
+    view, path = await orphan(house, half="half")
+    await house.ticks(ORPHAN_SECONDS - 60)
+    assert path.exists(), "it may be just being opened"
+    with capture_logs() as logs:
+        await house.ticks(SURVEY_SECONDS)
+    assert house.there() == [known.id]
+    assert git("show", f"agent/{view.id}-lost:half", cwd=house.station.shop) == "half"
+    assert "worktree belongs to no run" in [told["event"] for told in logs]
+
+
+async def test_an_orphan_in_which_nothing_was_done_leaves_no_branch(house: House) -> None:
+    await orphan(house)
+    record = house.root / ".records" / "agent-99-20200101T000000000000.json"
+    record.write_text(only(house.root / ".records").read_text())
+    await house.ticks(ORPHAN_SECONDS + 60)
+    assert (house.there(), house.branches()) == ([], [])
+    assert not list((house.root / ".records").iterdir())
+
+
+async def test_what_cannot_be_saved_is_set_aside_and_never_deleted(house: House) -> None:
+    _, path = await orphan(house, half="half")
+    (house.root / ".records" / f"{path.name}.json").write_text("{}")
+    (house.root / "strange").mkdir()
+    (house.root / "strange" / "file").write_text("x")
+    with capture_logs() as logs:
+        await house.ticks(ORPHAN_SECONDS + 60)
+        await house.ticks(SURVEY_SECONDS)
+    lost = house.root / "lost+found"
+    assert (lost / path.name / "half").read_text() == "half"
+    assert (lost / "strange" / "file").read_text() == "x"
+    told = [told for told in logs if told["event"] == "worktree set aside"]
+    assert [Path(each["moved_to"]) for each in told] == [lost / path.name, lost / "strange"]
+    assert "damaged" in told[0]["why"]
+
+
+async def test_what_is_kept_survives_a_reboot_and_is_pruned_in_its_time(house: House) -> None:
+    view = await house.agent("first", hello="x")
+    await house.write(host="this machine:an earlier boot:4026531836")
+    await house.ticks(ORPHAN_SECONDS + 60)
+    assert (house.there(), await house.kept()) == ([view.id], [view.id])
+    await house.ticks(KEEP)
+    assert (house.there(), await house.kept()) == ([], [])
+
+
+async def test_the_worktrees_of_another_host_are_its_own_affair(house: House) -> None:
+    view = await house.agent("first", hello="x")
+    await house.write(host="another machine", workspace="/elsewhere/.worktrees/agent-1-x")
+    await house.ticks(KEEP + 1)
+    assert await house.kept() == [view.id]
+
+
+async def test_the_work_of_an_agent_that_a_reboot_ended_goes_on(house: House) -> None:
+    station = house.station
+    station.script["long"] = [Write("half.txt", "half"), Wait(asyncio.Event())]
+    agent = await station.spawn("long")
+    await house.worker.tick()
+    await station.active(agent)
+    await house.write(host="this machine:an earlier boot:4026531836")
+    await station.pass_time(61)
+    station.script["long"] = [Write("rest.txt", "rest")]
+    await (await station.worker()).tick()
+    view = await station.ended(agent)
+    assert [change.path for change in view.work.files] == ["half.txt", "rest.txt"]
+
+
+async def test_a_tick_takes_a_few_and_the_next_one_the_rest(house: House) -> None:
+    view = await house.agent("first")
+    [run] = await house.runs()
+    gone = {"worker": "w", "host": run.host, "marker": "", "lease_until": run.ended_at}
+    rows = [
+        {**gone, "node_id": view.id, "attempt": number, "workspace": str(house.root / f"agent-1-{number}"),
+         "ended_at": run.ended_at}
+        for number in range(2, BATCH + 6)
+    ]  # fmt: skip
+    async with house.station.db.writing() as session:
+        await session.execute(insert(Run).values(rows))
+    await house.ticks(KEEP + 1)
+    assert len(await house.kept()) == 6
+    await house.ticks()
+    assert await house.kept() == []
+
+
+async def test_a_look_that_finds_nothing_costs_two_small_queries(house: House) -> None:
+    await house.agent("first")
+    await house.ticks()
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: object, _u: object, statement: str, parameters: Any, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    engine = house.station.db.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    await house.janitor.tick()
+    event.remove(engine, "before_cursor_execute", note)
+    [(statement, parameters)] = [(s, p) for s, p in asked if s.startswith("SELECT")]
+    explain = "EXPLAIN QUERY PLAN" if house.station.db.is_sqlite else "EXPLAIN"
+    async with house.station.db.engine.connect() as connection:
+        if not house.station.db.is_sqlite:
+            await connection.execute(text("SET enable_seqscan = off"))
+        plan = await connection.exec_driver_sql(f"{explain} {statement}", parameters)
+        assert "ix_runs_kept" in str(plan.all())
