@@ -35,6 +35,12 @@ class Access(BaseModel):
     plan: Literal["self", "other"] = "self"
 
     @property
+    def groups(self) -> frozenset[str]:
+        """The user groups that are named anywhere."""
+        named = (*self.spawn, *self.approvers, *self.admin)
+        return frozenset(entry for entry in named if entry.startswith("S"))
+
+    @property
     def approvers(self) -> Entries:
         """Who may approve."""
         return self.admin if self.approve is None else self.approve

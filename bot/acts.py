@@ -12,6 +12,7 @@ from bot.grammar import Command, Refusal
 from bot.intake import Kind
 from bot.messages import Message
 from bot.replies import packed
+from bot.repository import Ask, Chosen, Unknown, choose
 from bot.settings import BotSettings
 from engine import (
     AgentSpec,
@@ -108,7 +109,7 @@ class Acts:
     ) -> Outcome:
         match command:
             case Refusal():
-                return messages.refused(command)
+                return messages.refused(command, asked.recorded.key)
             case grammar.Help(topic):
                 return messages.helped(topic)
             case grammar.Whoami():
@@ -122,12 +123,22 @@ class Acts:
             return refusal
         if not await self.directory.can_post(asked.payload["channel"]):
             return messages.not_in_channel(self.bot_name, asked.typed)
-        repo = spec.repo or (self.engine.repos[0] if len(self.engine.repos) == 1 else "")
-        if repo not in self.engine.repos:
-            return messages.which_repo(self.engine.repos, asked.typed, repo)
+        match await self._repository(spec, asked):
+            case Chosen(repo):
+                return await self._start(replace(spec, repo=repo), asked)
+            case Ask(among):
+                return messages.which_repo(among, asked.typed, asked.recorded.key)
+            case Unknown(named, usable):
+                return messages.unknown_repo(named, usable, asked.typed)
+
+    async def _repository(self, spec: AgentSpec, asked: Asked) -> Chosen | Ask | Unknown:
+        thread = [agent.repo for agent in await self._here(asked)]
+        return choose(spec.repo, asked.payload["channel"], thread, self.settings.repos)
+
+    async def _start(self, spec: AgentSpec, asked: Asked) -> Outcome:
         try:
             wish = asked.wish(lambda agent: packed(messages.queued(agent)))
-            await self.engine.workflows.start(replace(spec, repo=repo), wish)
+            await self.engine.workflows.start(spec, wish)
         except AlreadyStarted as started:
             twin = await self.engine.ledger.agent(started.agent_id)
             return messages.already_started(twin, asked.recorded.key)

@@ -55,13 +55,11 @@ def build(client: AsyncWebClient, intake: Intake) -> AsyncApp:
     @app.middleware
     async def record(
         req: AsyncBoltRequest,
-        resp: BoltResponse,
         next: Callable[[], Awaitable[BoltResponse]],  # noqa: A002
     ) -> BoltResponse:
         if await intake(req.body):
             return await next()
-        resp.status = 503  # Socket Mode acknowledges nothing but 200
-        return resp
+        return BoltResponse(status=503)  # Socket Mode acknowledges nothing but 200
 
     async def acknowledge(ack: AsyncAck) -> None:
         await ack()

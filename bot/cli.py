@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from bot import logs, manifest
-from bot.demo import Wanted
+from bot import logs, manifest, shell
+from bot.demo import Demo, Wanted
 from bot.demo import demo as run_demo
 from bot.doctor import Installation, examine, render
 from bot.program import Given
@@ -81,11 +81,19 @@ async def _demo(held: Secrets, wanted: Wanted) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        typer.echo(f"Open {running.slack.page_url}\n({running.model}; Ctrl+C ends the demo)")
+        typer.echo(_opening(running))
         await stop.wait()
-        typer.echo("\nEnding …")
-        left = await running.left()
-    typer.echo(left)
+        typer.echo("\nEnding; what agents have done so far is kept …")
+    typer.echo(await running.left.told())
+
+
+def _opening(running: Demo) -> str:
+    return (
+        f"Open {running.slack.page_url}\n\n"
+        f"Model: {running.model}\n"
+        f"Agents work on {running.left.repo}, each on a branch of its own.\n"
+        "Ctrl+C ends the demo and says how to remove what it leaves."
+    )
 
 
 @app.command()
@@ -111,6 +119,42 @@ def _run(held: Secrets, executor: Executor | None, *, speaks: bool) -> None:
     if speaks:
         given.settings.require_access()
     asyncio.run(run_program(given, executor, speaks=speaks))
+
+
+@app.command(name="list")
+def list_agents(context: typer.Context) -> None:
+    """List the agents that have not ended."""
+    typer.echo(asyncio.run(shell.listing(_given(context.obj).settings)))
+
+
+@app.command(name="logs")
+def show_log(context: typer.Context, agent: int) -> None:
+    """Show what an agent did, step by step."""
+    typer.echo(asyncio.run(shell.log(_given(context.obj).settings, agent)))
+
+
+@app.command()
+def cancel(context: typer.Context, agent: int) -> None:
+    """Stop an agent; its work is kept."""
+    typer.echo(asyncio.run(shell.cancel(_given(context.obj).settings, agent)))
+
+
+@app.command()
+def pause(
+    context: typer.Context,
+    *,
+    now: Annotated[
+        bool, typer.Option("--now", help="Running agents go back into the line.")
+    ] = False,
+) -> None:
+    """Start no more agents until `mab resume`."""
+    typer.echo(asyncio.run(shell.pause(_given(context.obj).settings, now=now)))
+
+
+@app.command()
+def resume(context: typer.Context) -> None:
+    """Start agents again."""
+    typer.echo(asyncio.run(shell.resume(_given(context.obj).settings)))
 
 
 @app.command()

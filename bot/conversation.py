@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Literal, assert_never
 
 from bot import grammar, messages, slack_text
 from bot.acts import AboutOne, Acts, Asked, Done, Outcome
 from bot.directory import Directory
+from bot.grammar import Command, Refusal
 from bot.intake import Kind
 from bot.messages import Message
 from bot.parsing import parse
@@ -19,6 +19,7 @@ BUTTONS: Mapping[str, Callable[[int], AboutOne]] = {
     messages.RETRY: grammar.Retry,
     messages.VIEW_DIFF: grammar.Diff,
 }
+EARLIER = frozenset({messages.AGAIN, messages.REPAIR, messages.PICK})
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,9 @@ class Conversation:
 
     async def _meaning(self, recorded: Recorded) -> Outcome:
         asked = await self._asked(recorded)
-        kind = Kind(recorded.kind)
-        match kind:
-            case Kind.COMMAND:
-                return await self.acts.do(parse(asked.typed, default="refuse"), asked)
-            case Kind.MESSAGE:
-                return await self.acts.do(parse(asked.typed, default="spawn"), asked)
-            case Kind.SHORTCUT:
-                return await self.acts.do(parse(f"spawn -- {asked.typed}", default="spawn"), asked)
-            case Kind.ACTION:
-                return await self._press(asked)
-            case _:
-                assert_never(kind)
+        if recorded.kind == Kind.ACTION:
+            return await self._press(asked)
+        return await self.acts.do(_read(asked), asked)
 
     async def _asked(self, recorded: Recorded) -> Asked:
         text = str(recorded.payload.get("text", ""))
@@ -73,22 +65,39 @@ class Conversation:
     async def _press(self, asked: Asked) -> Outcome:
         """A button was pressed; its value says on what."""
         action, value = asked.payload["action"], str(asked.payload["value"])
-        if action == messages.AGAIN:
-            return await self._again(value, asked)
+        if action in EARLIER:
+            return await self._earlier(action, asked)
         meaning = BUTTONS.get(action)
         if meaning is None or not value.isdecimal():
             return Done.IGNORED
         return await self.acts.do(meaning(int(value)), asked)
 
-    async def _again(self, key: str, asked: Asked) -> Outcome:
-        """Carry out an earlier command of the same person once more, though it repeats another."""
-        earlier = await self.engine.inbox.find(key)
-        if earlier is None or earlier.author != asked.recorded.author:
+    async def _earlier(self, action: str, asked: Asked) -> Outcome:
+        """Carry out what the same person typed before, mended as the button says."""
+        value = str(asked.payload["value"])
+        key = str(asked.payload["block"]) if action == messages.PICK else value
+        typed = await self.engine.inbox.find(key)
+        if typed is None or typed.author != asked.recorded.author:
             return Done.IGNORED
-        meant = await self._asked(earlier)
-        default: Literal["refuse", "spawn"] = "refuse" if earlier.kind == Kind.COMMAND else "spawn"
-        payload = {**earlier.payload, "response_url": asked.payload["response_url"]}
-        repeated = replace(asked.recorded, payload={**payload, "ephemeral": True})
-        return await self.acts.do(
-            parse(meant.typed, default=default), Asked(repeated, meant.by, meant.typed, again=True)
-        )
+        meant = await self._asked(typed)
+        command = _read(meant)
+        match action, command:
+            case messages.REPAIR, Refusal(suggestion=suggestion) if suggestion:
+                command = parse(suggestion, default="refuse")
+            case messages.PICK, grammar.Spawn(spec):
+                command = grammar.Spawn(replace(spec, repo=value))
+        payload = {**typed.payload, "response_url": asked.payload["response_url"]}
+        pressed = replace(asked.recorded, payload={**payload, "ephemeral": True})
+        again = action == messages.AGAIN
+        return await self.acts.do(command, Asked(pressed, meant.by, meant.typed, again))
+
+
+def _read(asked: Asked) -> Command | Refusal:
+    """The command that a typed text is."""
+    match asked.recorded.kind:
+        case Kind.COMMAND:
+            return parse(asked.typed, default="refuse")
+        case Kind.SHORTCUT:
+            return parse(f"spawn -- {asked.typed}", default="spawn")
+        case _:
+            return parse(asked.typed, default="spawn")

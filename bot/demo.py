@@ -2,29 +2,38 @@
 
 import asyncio
 import os
-import shlex
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from shutil import rmtree, which
 from tempfile import mkdtemp
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from bot import sample
 from bot.access import Access
+from bot.host import Host, install
+from bot.leftovers import Leftovers
 from bot.local import LocalSlack
 from bot.messages import manual
 from bot.program import Given, running
 from bot.secrets import Secrets
 from bot.settings import BotSettings
-from engine import CHIPS, ClaudeExecutor, DemoModel, Engine, Limits, Repo
+from engine import CHIPS, ClaudeExecutor, ConfigError, DemoModel, Limits, Repo
 
 REAL = "real model, at most $1 per task"
 PLAYED = "demo model: it does what the examples ask; ANTHROPIC_API_KEY enables the real one"
+LABELS = (
+    "Create a file",
+    "Summarise the README",
+    "Mend a failing test",
+    "Ask about the code",
+    "Try the Stop button",
+)
 BUDGET = Decimal(1)  # US dollars a task
-LISTED = 500
+SAMPLE = "calculator"
 
 
 class DemoSettings(BotSettings):
@@ -54,58 +63,71 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Demo:
-    """A running demo."""
+    """A running demo; `left` is told when it has ended."""
 
     slack: LocalSlack
-    home: Path
-    repo: Path
     real: bool
-    engine: Engine
+    left: Leftovers
 
     @property
     def model(self) -> str:
         """Which model works, and what it may cost."""
         return REAL if self.real else PLAYED
 
-    async def left(self) -> str:
-        """What the demo leaves behind, and the one command that removes it."""
-        lines, branches = [f"The demo's files are in {self.home}"], []
-        for agent in await self.engine.ledger.latest(LISTED):
-            if agent.work.changed:
-                branches.append(agent.work.branch)
-                files = ", ".join(change.path for change in agent.work.files)
-                lines.append(f"  {agent.work.branch}: {files}")
-        return "\n".join([*lines, "Remove all of it with:", f"  {self._removal(branches)}"])
-
-    def _removal(self, branches: list[str]) -> str:
-        steps = [["rm", "-rf", str(self.home)]]
-        if not self.repo.is_relative_to(self.home):
-            git = ["git", "-C", str(self.repo)]
-            steps.append([*git, "worktree", "prune"])
-            steps += [[*git, "branch", "-D", *branches]] if branches else []
-        return " && ".join(shlex.join(step) for step in steps)
-
 
 @asynccontextmanager
 async def demo(held: Secrets, config: Path, wanted: Wanted) -> AsyncIterator[Demo]:
-    """The demo at work: local Slack, bot, worker, and a model."""
-    real = bool(held.values.get("ANTHROPIC_API_KEY")) and not wanted.no_key
+    """The demo at work: local Slack, bot, worker, and a model.
+
+    Raises ConfigError when the repository, git or the port cannot be used; nothing is left then.
+    """
+    given = await _usable(wanted.repo)
     home = Path(await asyncio.to_thread(mkdtemp, prefix="mab-demo-"))
-    repo = wanted.repo or home / "calculator"
-    if wanted.repo is None:
-        await sample.create(repo)
     async with AsyncExitStack() as stack:
-        slack = LocalSlack(commands=[_command()], chips=_chips(), banner=REAL if real else PLAYED)
+        try:
+            if given is None:
+                await sample.create(home / SAMPLE)
+            left = await Leftovers.watching(home, given or home / SAMPLE)
+            running_demo = await _begun(stack, held, config, wanted, left)
+        except BaseException:
+            await asyncio.to_thread(rmtree, home, ignore_errors=True)
+            raise
+        yield running_demo
+
+
+async def _usable(repo: Path | None) -> Path | None:
+    """The top of the user's repository; raises ConfigError with what to type instead."""
+    if not which("git"):
+        raise ConfigError(f"git is not installed; type: {install('git')}")
+    if repo is None:
+        return None
+    host = Host(os.environ)
+    verdict = await host.repo(repo)
+    if not verdict.ok:
+        raise ConfigError(f"{verdict.detail}; type: {verdict.remedy}")
+    return await host.top(repo)
+
+
+async def _begun(
+    stack: AsyncExitStack, held: Secrets, config: Path, wanted: Wanted, left: Leftovers
+) -> Demo:
+    real = bool(held.values.get("ANTHROPIC_API_KEY")) and not wanted.no_key
+    slack = LocalSlack(
+        commands=[_command()], chips=_chips(), banner=REAL if real else PLAYED, banner_warns=real
+    )
+    try:
         await slack.start(port=wanted.port)
-        stack.push_async_callback(slack.stop)
-        values = dict(held.values)
-        if not real:
-            values |= (await stack.enter_async_context(DemoModel())).environment
-        values |= {"SLACK_BOT_TOKEN": slack.bot_token, "SLACK_APP_TOKEN": slack.app_token}
-        secrets = Secrets(values, held.files)
-        given = Given(_settings(home, repo, slack), secrets, dict(os.environ), config)
-        program = await stack.enter_async_context(running(given, ClaudeExecutor()))
-        yield Demo(slack, home, repo, real, program.engine)
+    except OSError as error:
+        raise ConfigError(f"port {wanted.port} cannot be had; type another --port") from error
+    stack.push_async_callback(slack.stop)
+    values = dict(held.values)
+    if not real:
+        values |= (await stack.enter_async_context(DemoModel())).environment
+    values |= {"SLACK_BOT_TOKEN": slack.bot_token, "SLACK_APP_TOKEN": slack.app_token}
+    settings = _settings(left.home, left.repo, slack)
+    given = Given(settings, Secrets(values, held.files), dict(os.environ), config)
+    await stack.enter_async_context(running(given, ClaudeExecutor()))
+    return Demo(slack, real, left)
 
 
 def _settings(home: Path, repo: Path, slack: LocalSlack) -> DemoSettings:
@@ -120,7 +142,8 @@ def _settings(home: Path, repo: Path, slack: LocalSlack) -> DemoSettings:
 
 
 def _chips() -> list[dict[str, str]]:
-    return [{"label": task, "text": f"/agent spawn {task}"} for task in CHIPS]
+    pairs = zip(LABELS, CHIPS, strict=True)
+    return [{"label": label, "text": f"/agent spawn {task}"} for label, task in pairs]
 
 
 def _command() -> dict[str, object]:

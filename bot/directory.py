@@ -13,7 +13,7 @@ from engine import Person
 
 T = TypeVar("T")
 KEPT_SECONDS = 300.0
-GONE = frozenset({"channel_not_found", "not_in_channel", "user_not_found"})
+GONE = frozenset({"channel_not_found", "not_in_channel", "user_not_found", "no_such_subteam"})
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Directory:
     """Users, channels and memberships; each answer is kept for five minutes."""
 
     client: AsyncWebClient
+    groups: frozenset[str] = frozenset()  # the user groups that the access rules name
     _kept: dict[tuple[str, ...], tuple[float, Any]] = field(default_factory=dict)
 
     async def me(self) -> dict[str, str]:
@@ -68,8 +69,23 @@ class Directory:
             is_bot=account.is_bot,
             is_guest=account.is_guest,
             is_stranger=bool(account.team) and account.team != me["team_id"],
+            groups=frozenset([group for group in self.groups if user in await self.group(group)]),
             in_channel=not channel or await self.is_member(channel, user),
         )
+
+    async def group(self, group: str) -> frozenset[str]:
+        """The members of a user group; one that Slack does not know has none."""
+
+        async def ask() -> frozenset[str]:
+            try:
+                answer = await self.client.usergroups_users_list(usergroup=group)
+            except SlackApiError as error:
+                if error.response.get("error") not in GONE:
+                    raise
+                return frozenset()
+            return frozenset(answer["users"])
+
+        return await self._once(("group", group), ask)
 
     async def is_member(self, channel: str, user: str) -> bool:
         """Whether a user is in a channel."""

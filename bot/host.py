@@ -105,6 +105,11 @@ class Host:
             return bad(f"{source} has no commits", remedy)
         return good(str(source))
 
+    async def top(self, directory: Path) -> Path:
+        """The top of the checkout that a directory lies in; itself where there is none (bare)."""
+        ran = await self._run("git", "-C", str(directory), "rev-parse", "--show-toplevel")
+        return Path(ran.output) if ran.code == 0 and ran.output else directory
+
     async def remote(self, source: Path | str) -> Verdict:
         """Whether a repository's remote answers."""
         if isinstance(source, str):

@@ -78,10 +78,12 @@ def _action(body: Body) -> Incoming | None:
         return None
     action, message = actions[0], body.get("message") or {}
     container: Body = body.get("container") or {}
+    chosen: Body = action.get("selected_option") or {}
     channel = (body.get("channel") or {}).get("id") or container.get("channel_id") or ""
     payload = {
         "action": str(action.get("action_id", "")),
-        "value": str(action.get("value", "")),
+        "value": str(action.get("value") or chosen.get("value") or ""),
+        "block": str(action.get("block_id", "")),
         "team": str((body.get("team") or {}).get("id", "")),
         "channel": str(channel),
         "thread": str(message.get("thread_ts") or container.get("thread_ts") or ""),

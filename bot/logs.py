@@ -12,6 +12,8 @@ from bot.secrets import Redaction, Secrets
 
 # libraries that tell of every poll, request or statement when they may
 _QUIET = ("apscheduler", "aiohttp.access", "sqlalchemy", "asyncio", "aiosqlite", "claude_agent_sdk")
+# calls it an error whenever the CLI is stopped, which the attempt's outcome tells better
+_MUTED = ("claude_agent_sdk._internal.query",)
 
 
 def configure(level: str, secrets: Secrets) -> None:
@@ -77,6 +79,8 @@ def _route(level: int, shared: list[Processor]) -> None:
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name in _MUTED:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.captureWarnings(capture=True)
 
 

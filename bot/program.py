@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,7 @@ from engine import Beat, ConfigError, Engine, Executor, Listeners, Outside, Work
 
 BOT_SECONDS = 1.0  # between two looks at inbox and outbox; as a rule they are woken at once
 JANITOR_SECONDS = 60.0
+REST_SECONDS = 4.0  # for what is under way when the program ends
 FIGURES_SECONDS = 15.0
 log = structlog.stdlib.get_logger(__name__)
 
@@ -74,6 +75,16 @@ class Program:
             if beat is not but:
                 beat.wake()
 
+    async def rest(self) -> None:
+        """Let the ticks that run end, and what they woke; what takes too long is cancelled."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REST_SECONDS):
+                while busy := [beat for beat in self.beats if beat.busy]:
+                    await asyncio.gather(*(beat.rest() for beat in busy))
+        for beat in self.beats:
+            beat.cancel()
+            await beat.rest()
+
     async def look(self) -> None:
         """Bring the metrics up to date with the ledger."""
         self.metrics.show(await self.engine.figures())
@@ -93,6 +104,7 @@ async def open_program(given: Given) -> AsyncIterator[Program]:
         program = Program(given, engine)
         program.probes["database"] = engine.db.check_version
         yield program
+        await program.rest()
     finally:
         await engine.db.close()
 
@@ -104,7 +116,7 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
     token, app_token = given.secret("SLACK_BOT_TOKEN"), given.secret("SLACK_APP_TOKEN")
     trace = program.metrics.trace()
     async with web_client(token, given.settings.slack_api_url, trace) as client:
-        directory = Directory(client)
+        directory = Directory(client, given.settings.access.groups)
         notifier = Notifier(engine, Poster(client), program.metrics.first_card.observe)
         interpreter = Interpreter(
             engine.inbox,
@@ -124,7 +136,9 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
         async with sockets(app, app_token) as connected:
             program.probes["slack"] = connected.probe
             yield connected
-            await notifier.tick()
+        await program.rest()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(notifier.tick(), REST_SECONDS)
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import structlog
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
@@ -38,7 +37,7 @@ class Replies:
         for reply in await self.inbox.replies():
             try:
                 await self._tell(reply)
-            except (SlackApiError, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - one reply does not hold up the others
                 await self._later(reply, error)
             else:
                 await self.inbox.replied(reply.key)
@@ -62,7 +61,7 @@ class Replies:
         url = str(reply.payload.get("response_url") or "")
         if not url:
             return False
-        hook = AsyncWebhookClient(url, session=self.client.session)
+        hook = AsyncWebhookClient(url, session=self.client.session, retry_handlers=[])
         answer = await hook.send(
             text=message.text,
             blocks=message.blocks,
@@ -73,6 +72,8 @@ class Replies:
 
     async def _post(self, reply: Reply, message: Message) -> None:
         thread = reply.payload.get("thread") or None
+        if thread == reply.payload.get("ts"):  # a thread without replies is not seen
+            thread = None
         await self.client.chat_postEphemeral(
             channel=str(reply.payload["channel"]),
             user=reply.author,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 _README = """\
@@ -75,9 +76,11 @@ _NAME, _EMAIL = "mab demo", "demo@mab.invalid"
 async def create(path: Path) -> None:
     """Make the repository in a new or empty directory; raises RuntimeError when git fails."""
     await asyncio.to_thread(_write, path)
-    await _git(path, "init", "--quiet", "--initial-branch=main", "--template=")
-    await _git(path, "add", "--all")
-    await _git(path, "commit", "--quiet", "--no-gpg-sign", "--message=Add a calculator")
+    env = _environment()
+    await git(path, "init", "--quiet", "--initial-branch=main", "--template=", env=env)
+    await git(path, "add", "--all", env=env)
+    commit = ("commit", "--quiet", "--no-gpg-sign", "--message=Add a calculator")
+    await git(path, *commit, env=env)
 
 
 def _write(path: Path) -> None:
@@ -86,17 +89,20 @@ def _write(path: Path) -> None:
         (path / name).write_text(text, encoding="utf-8")
 
 
-async def _git(path: Path, *arguments: str) -> None:
+async def git(path: Path, *arguments: str, env: Mapping[str, str]) -> str:
+    """What git says in a directory; raises RuntimeError when it fails."""
     process = await asyncio.create_subprocess_exec(
         "git", *arguments,
         cwd=path,
-        env=_environment(),
+        env=env,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    words, _ = await process.communicate()
+    out, wrong = await process.communicate()
     if process.returncode:
-        raise RuntimeError(f"git {arguments[0]}: {words.decode(errors='replace').strip()}")
+        said = (wrong or out).decode(errors="replace").strip()
+        raise RuntimeError(f"git {arguments[0]}: {said}")
+    return out.decode(errors="replace")
 
 
 def _environment() -> dict[str, str]:

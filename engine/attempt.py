@@ -88,8 +88,8 @@ class Attempt:
             self.halted = reason
         self._bell.set()
 
-    async def carry_out(self) -> Ending | None:
-        """Do the work; None when the lease was lost and nothing may be said any more."""
+    async def carry_out(self) -> Ending:
+        """Do the work; raises LostLease when nothing may be said about it any more."""
         began = monotonic()
         view, policy = await self.tools.runs.brief(self.claim)
         try:
@@ -104,7 +104,7 @@ class Attempt:
         await self.tools.runs.opened(self.claim, str(bench.tree.path), begun)
         result = await self._until_halted(self._work(view, policy, bench), policy)
         if self.halted is Halt.LOST:
-            return None
+            raise LostLease(f"agent {self.claim.agent_id}, attempt {self.claim.attempt}")
         result, work = await self._bring_home(bench, view, result)
         result = replace(result, duration_ms=int((monotonic() - began) * 1000))
         return Ending(self.halted, result, replace(work, notes=(*self.notes, *work.notes)))

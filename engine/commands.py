@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,6 +15,7 @@ from engine.models import Command
 from engine.store import Database
 
 Json = dict[str, Any]
+TELLING_SECONDS = 60.0  # for telling the replies that were taken
 
 
 class Settled(StaleMove):
@@ -63,8 +64,8 @@ async def record(db: Database, incoming: Incoming) -> bool:
     """Record it durably; False when this key is known already."""
     async with db.writing() as session:
         row = {**vars(incoming), "payload": dict(incoming.payload)}
-        result = await session.execute(insert_new(session, Command).values(**row))
-        return isinstance(result, CursorResult) and result.rowcount == 1
+        new = insert_new(session, Command).values(**row).returning(Command.id)
+        return await session.scalar(new) is not None
 
 
 async def unsettled(db: Database, limit: int) -> list[Recorded]:
@@ -86,10 +87,12 @@ def _recorded(c: Command) -> Recorded:
 
 
 async def settle(session: AsyncSession, key: str) -> None:
-    """Close a command in the transaction of its effect.
+    """Close a command in the transaction of its effect; "" is a wish without a command.
 
     Raises Settled when it was closed before: the effect must not happen twice.
     """
+    if not key:
+        return
     closing = update(Command).where(Command.key == key, Command.done_at.is_(None))
     closed = await session.execute(closing.values(done_at=now()).returning(Command.id))
     if closed.one_or_none() is None:
@@ -112,13 +115,24 @@ async def stumble(db: Database, key: str) -> int:
 
 
 async def replies_due(db: Database, limit: int) -> list[Reply]:
-    """Replies that are to be told now, oldest first."""
-    query = select(Command).where(Command.reply_at <= now()).order_by(Command.reply_at, Command.id)
+    """Take replies that are to be told now, oldest first.
+
+    Nobody else gets them for a while; one that is then neither told nor postponed is due again.
+    """
+    due = select(Command.id).where(Command.reply_at <= now())
     async with db.reading() as session:
-        return [
-            Reply(c.key, c.payload, c.author, c.reply or {}, c.reply_tries)
-            for c in await session.scalars(query.limit(limit))
-        ]
+        if (await session.scalars(due.limit(1))).first() is None:
+            return []  # the rule, and it takes no write lock
+    first = due.order_by(Command.reply_at, Command.id).limit(limit)
+    taking = (
+        update(Command)
+        .where(Command.id.in_(first), Command.reply_at <= now())
+        .values(reply_at=now(TELLING_SECONDS))
+        .returning(Command)
+    )
+    async with db.writing() as session:
+        taken = sorted(await session.scalars(taking), key=lambda c: c.id)
+    return [Reply(c.key, c.payload, c.author, c.reply or {}, c.reply_tries) for c in taken]
 
 
 async def replied(db: Database, key: str) -> None:

@@ -87,7 +87,6 @@ class Janitor:
         mine = [*map(Path, known), *self.active()]
         survey.orphans = list(await self.worktrees.orphans(mine, ORPHAN_SECONDS))
         survey.stuck.clear()
-        await self.worktrees.sweep(ORPHAN_SECONDS)
         survey.used = await self.worktrees.disk_used()
         survey.at = self.clock()
         if self._excess() > 0:

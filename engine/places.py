@@ -11,7 +11,6 @@ from engine.commits import unlock
 
 LOST = "lost+found"
 RECORDS = ".records"
-SAVING = ".saving-"
 GOING = ".going-"
 
 
@@ -41,18 +40,10 @@ def _changed_at(path: Path) -> float:
     return 0.0
 
 
-def sweep(root: Path, since: float) -> None:
-    """Erase what interrupted saves and removals left, if it has not changed since a moment."""
-    left = [path for prefix in (SAVING, GOING) for path in root.glob(f"{prefix}*")]
-    for path in unchanged(left, since):
-        with suppress(OSError):  # what cannot be erased now is tried again
-            erase(path)
-
-
 def scratch(git_dir: Path, root: Path) -> Path:
     """A private directory for a moment; where git no longer knows the worktree, below the root."""
     where = git_dir if git_dir.is_dir() else root
-    return Path(tempfile.mkdtemp(prefix=SAVING, dir=where))
+    return Path(tempfile.mkdtemp(prefix=".saving-", dir=where))
 
 
 def record_file(path: Path) -> Path:

@@ -28,7 +28,7 @@ class AlreadyStarted(StaleMove):
 
 @dataclass(frozen=True)
 class Wish:
-    """Who asks, where, and the command that carries the question.
+    """Who asks, where, and the command that carries the question ("": not from the inbox).
 
     `reply` gives what the author alone is told, once the number of the agent is known.
     """
@@ -62,7 +62,9 @@ async def thread_of(session: AsyncSession, origin: Origin) -> Workflow:
 
 async def open_request(session: AsyncSession, workflow_id: int, kind: str, wish: Wish) -> Request:
     """Accept what somebody asked for."""
-    request = Request(workflow_id=workflow_id, kind=kind, by=wish.by.id, command_key=wish.key)
+    request = Request(
+        workflow_id=workflow_id, kind=kind, by=wish.by.id, command_key=wish.key or None
+    )
     session.add(request)
     await session.flush()
     return request

@@ -36,6 +36,16 @@ class Beat:
         self.polled = monotonic()
         self.wake()
 
+    @property
+    def busy(self) -> bool:
+        """Whether the tick runs."""
+        return self._task is not None and not self._task.done()
+
+    def cancel(self) -> None:
+        """End the tick that runs."""
+        if self._task is not None:
+            self._task.cancel()
+
     async def rest(self) -> None:
         """Wait until nothing runs."""
         while self._task is not None and not self._task.done():

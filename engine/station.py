@@ -1,10 +1,12 @@
 """The composition root of a worker: everything that it needs, put together from the settings."""
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+
+from sqlalchemy.engine import make_url
 
 from engine.attempt import Tools
 from engine.environment import cleaned, model_environment
@@ -23,6 +25,7 @@ from engine.worktrees import Worktrees
 SECRET_PLACES = (
     *(".ssh", ".gnupg", ".aws", ".azure", ".config", ".docker", ".kube", ".netrc", ".npmrc"),
     *(".pypirc", ".git-credentials", ".claude", ".claude.json", ".password-store", ".vault-token"),
+    *(".pgpass", ".pg_service.conf"),
 )
 
 
@@ -86,4 +89,13 @@ def janitor(worker: Worker) -> Janitor:
 
 def _hidden(settings: Settings, outside: Outside) -> tuple[Path, ...]:
     secret = (outside.user_home / name for name in SECRET_PLACES)
-    return (settings.ledger, outside.config.resolve(), *outside.hidden, *secret)
+    ledger = (settings.ledger, *_ledger_files(settings.database))
+    return (*ledger, outside.config.resolve(), *outside.hidden, *secret)
+
+
+def _ledger_files(url: str) -> Iterator[Path]:
+    """The files of an SQLite database, wherever it is."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        file = Path(parsed.database).resolve()
+        yield from (file.with_name(file.name + suffix) for suffix in ("", "-wal", "-shm"))

@@ -103,16 +103,14 @@ class Worker:
         claim = attempt.claim
         with structlog.contextvars.bound_contextvars(agent=claim.agent_id, attempt=claim.attempt):
             try:
-                ending = await self._ending(attempt)
-                if ending is not None:
-                    await self._close(claim, ending)
+                await self._close(claim, await self._ending(attempt))
             except LostLease:
                 log.warning("lease lost; nothing more is said about this run")
             finally:
                 self.attempts.pop(claim.key, None)
         await self._after()
 
-    async def _ending(self, attempt: Attempt) -> Ending | None:
+    async def _ending(self, attempt: Attempt) -> Ending:
         try:
             return await attempt.carry_out()
         except LostLease:

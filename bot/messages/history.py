@@ -6,6 +6,23 @@ from bot.messages import blocks, words
 from bot.messages.blocks import Attachment, Message
 from engine import AgentView, LogEntry
 
+NAMES = {
+    "agent.spawned": "Asked for",
+    "agent.blocked": "Waits for others",
+    "agent.pending": "In the queue",
+    "agent.active": "Taken by a worker",
+    "agent.opened": "Has a branch of its own:",
+    "agent.waiting": "Waits for people",
+    "agent.cancelling": "Somebody pressed Stop",
+    "agent.completed": "Is done",
+    "agent.failed": "Failed:",
+    "agent.cancelled": "Was stopped",
+    "agent.skipped": "Was skipped",
+    "agent.retried": "Asked for again",
+    "agent.taken_over": "Its worker was lost",
+    "request.ended": "The thread is told",
+    "diff.asked": "The diff was asked for",
+}
 INLINE = 30  # entries
 WIDTH = 160  # characters of an entry that is shown; in the file it is whole
 
@@ -32,12 +49,13 @@ def _file(agent: AgentView, entries: Sequence[LogEntry]) -> Attachment:
 
 
 def _entry(entry: LogEntry) -> str:
-    return f"{entry.at:%H:%M:%S} #{entry.attempt} {_what(entry)}"
+    attempt = f" #{entry.attempt}" if entry.attempt else ""
+    return f"{entry.at:%H:%M:%S}{attempt} {_what(entry)}"
 
 
 def _what(entry: LogEntry) -> str:
     if entry.step is None:
-        return words.flat(f"{entry.name} {entry.detail}")
+        return words.flat(f"{NAMES.get(entry.name, entry.name)} {entry.detail}").rstrip(":")
     failed = " (failed)" if entry.step.failed else ""
     if not entry.step.tool:
         return f"Says: {words.flat(entry.step.subject)}{failed}"

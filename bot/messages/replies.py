@@ -14,10 +14,12 @@ LISTED = 40  # agents
 ATTEMPTS = 20
 NAMED = 10  # people who could
 AGAIN = "agent.again"
+REPAIR = "typed.repair"
+PICK = "repo.pick"
 
 MAY_NOT = {
     Action.SPAWN: "start agents",
-    Action.READ: "look at this agent",
+    Action.READ: "look at agents",
     Action.CANCEL: "stop this agent",
     Action.RETRY: "let this agent try again",
     Action.ADMIN: "do this",
@@ -73,10 +75,11 @@ def has_ended(agent: AgentView) -> Message:
 
 
 def not_ended(agent: AgentView) -> Message:
-    """A retry came too early."""
-    return _line(
-        f"Agent {agent.id} has not failed; only what failed or was stopped can be tried again"
-    )
+    """A retry came too early, for a second time, or after all went well."""
+    if agent.status in TERMINAL:
+        said = f"Agent {agent.id} {outcome(agent)}; Retry is for what failed or was stopped"
+        return _line(said)
+    return _line(f"Agent {agent.id} is under way; when it fails or is stopped, it can try again")
 
 
 def diff_follows(agent_id: int) -> Message:
@@ -84,19 +87,26 @@ def diff_follows(agent_id: int) -> Message:
     return _line(f"The diff of agent {agent_id} follows in its thread")
 
 
-def refused(refusal: Refusal) -> Message:
-    """What was typed is no command: why, what to type, and all that was typed."""
+def refused(refusal: Refusal, key: str = "") -> Message:
+    """What was typed is no command: why, what to type, and all that was typed.
+
+    `key` comes back when somebody presses the button that does what is suggested.
+    """
     seen = [blocks.mrkdwn(words.escaped(refusal.reason, 800))]
     if refusal.suggestion:
         instead = words.code(f"/agent {refusal.suggestion}", 300)
         seen.append(blocks.mrkdwn(f"Type instead: {instead}"))
     seen.extend(_quoted(refusal.input))
+    if refusal.suggestion and key:
+        label = "Spawn this" if refusal.suggestion.startswith("spawn ") else "Do this"
+        seen.append(blocks.actions(blocks.button(label, REPAIR, key)))
     return Message(words.notification(refusal.reason.replace("`", "")), seen)
 
 
 def failed(error: MabError, typed: str) -> Message:
     """The engine refused; its error is a sentence."""
     sentence = words.flat(str(error)) or "Something went wrong"
+    sentence = sentence[0].upper() + sentence[1:]
     return Message(words.notification(sentence), [blocks.plain(sentence), *_quoted(typed)])
 
 
@@ -113,20 +123,29 @@ def which_agent(agents: Sequence[AgentView], verb: str) -> Message:
     return Message(said, [blocks.mrkdwn(said), *_listing(agents)])
 
 
-def which_repo(repos: Sequence[str], typed: str, asked: str = "") -> Message:
-    """The repository is not known (`asked`), or is to be chosen; the task is kept."""
-    first = f"There is no repository {asked!r}. " if asked else "Which repository? "
-    known = ", ".join(repos) or "none; whoever runs this bot names them in mab.toml"
-    said = (
-        f"{words.bounded(words.flat(first), 100)} Type --repo NAME before the task. Known: {known}"
-    )
+def which_repo(repos: Sequence[str], typed: str, key: str) -> Message:
+    """The repository is to be chosen; the task is kept, and `key` comes back with the choice."""
+    if not repos:
+        said = "There is no repository for this channel; whoever runs this bot names them"
+        return Message(said, [blocks.plain(f"{said} in mab.toml."), *_quoted(typed)])
+    said = "Which repository? Choose one, or type --repo NAME before the task"
+    picker = blocks.menu("Choose a repository", PICK, repos, key)
+    return Message(said, [blocks.plain(said), *_quoted(typed), picker])
+
+
+def unknown_repo(named: str, repos: Sequence[str], typed: str) -> Message:
+    """The repository does not exist, or is not to be used here."""
+    name = words.bounded(words.flat(named), 60)
+    known = ", ".join(repos) or "none"
+    said = f"There is no repository “{name}” for this channel. Usable here: {known}"
     return Message(words.notification(said), [blocks.plain(said), *_quoted(typed)])
 
 
 def denied(refused_by: Denied, asker: str) -> Message:
     """Somebody may not: why, who could, and the id that an admin would need."""
     what = f"You may not {MAY_NOT[refused_by.action]}: {BECAUSE[refused_by.reason]}."
-    setting = "admin" if refused_by.action is Action.ADMIN else "spawn"
+    owned = refused_by.reason is Why.NOT_OWNER
+    setting = "admin" if owned or refused_by.action is Action.ADMIN else "spawn"
     yours = f"Your id is {words.code(asker, 40)}; an admin can add it to `[access] {setting}`."
     return Message(what, [blocks.mrkdwn(f"{what} {_who_could(refused_by.who_could)}\n{yours}")])
 
@@ -204,7 +223,7 @@ def _who_could(entries: Sequence[str]) -> str:
     if not entries:
         return "Nobody may at present: `[access] admin` is empty."
     if EVERYONE in entries:
-        return "Every member of this workspace may."
+        return "Every full member of this workspace may."
     more = f" and {len(entries) - NAMED} more" if len(entries) > NAMED else ""
     return f"Who could: {', '.join(_entry(entry) for entry in entries[:NAMED])}{more}."
 

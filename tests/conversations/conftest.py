@@ -3,24 +3,37 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Select, select
 
 from bot.access import Access
 from bot.demo import DemoSettings
-from bot.local import LocalSlack, Message
+from bot.local import LocalSlack, Message, Timing
 from bot.program import Given, Program, running
 from bot.secrets import Secrets
-from engine import TERMINAL, AgentView, Executor, Limits, Poll, Repo, ScriptedExecutor, Status
+from engine import (
+    TERMINAL,
+    AgentView,
+    Executor,
+    Limits,
+    NotFound,
+    Poll,
+    Repo,
+    ScriptedExecutor,
+    Status,
+)
+from engine.models import Event, Workflow
 from engine.scripted import Action
 from tests.referee.referee import check
 from tests.worker.conftest import git, repository
 
 ENDED = re.compile(r"Agent \d+ (is done|failed|was stopped)")
+QUICK = Timing(retries=(0.0, 0.2, 0.2))  # Slack's own are minutes
 SECONDS = 60.0  # after which a conversation that waits for something fails
 
 
@@ -104,13 +117,14 @@ class World:
         return found()
 
     async def agent(self, number: int, *states: Status) -> AgentView:
-        """Wait for an agent to be in one of these states."""
+        """Wait for an agent to be there, in one of these states."""
         assert self.program is not None
         async with asyncio.timeout(SECONDS):
             while True:
-                view = await self.program.engine.ledger.agent(number)
-                if view.status in states:
-                    return view
+                with suppress(NotFound):
+                    view = await self.program.engine.ledger.agent(number)
+                    if view.status in states:
+                        return view
                 await asyncio.sleep(0.02)
 
     async def ended(self, *numbers: int) -> list[AgentView]:
@@ -128,6 +142,20 @@ class World:
         async with asyncio.timeout(SECONDS):
             while await self.program.engine.inbox.unsettled():
                 await asyncio.sleep(0.02)
+
+    async def delivered(self) -> None:
+        """Wait until the ledger knows that all notices, and the cards, have been told."""
+        assert self.program is not None
+        untold = select(Event.id).where(Event.notify, Event.delivered_at.is_(None))
+        unposted = select(Workflow.id).where(Workflow.card.is_(None))
+        async with asyncio.timeout(SECONDS):
+            while await self._any(untold) or await self._any(unposted):
+                await asyncio.sleep(0.02)
+
+    async def _any(self, query: Select[tuple[int]]) -> bool:
+        assert self.program is not None
+        async with self.program.engine.db.reading() as session:
+            return (await session.scalars(query.limit(1))).first() is not None
 
     def terminals(self, where: str = "general") -> list[Message]:
         """Every terminal message of a channel and its threads, oldest first."""
@@ -174,7 +202,7 @@ def _texts(part: Any) -> list[str]:
 async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
     """A workspace, with bot and worker running."""
     shop = repository(tmp_path / "shop")
-    async with LocalSlack(limits=False) as slack:
+    async with LocalSlack(limits=False, timing=QUICK) as slack:
         settings = DemoSettings(
             home=tmp_path / "home",
             database_url=database_url,
@@ -191,7 +219,8 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
         problems = [
             (call.method, problem)
             for call in slack.calls
-            if call.method in {"chat.postMessage", "chat.update", "chat.postEphemeral"}
+            if call.args  # those that broke on the way were not read
+            and call.method in {"chat.postMessage", "chat.update", "chat.postEphemeral"}
             for problem in check({k: v for k, v in call.args.items() if k in {"text", "blocks"}})
         ]
         assert problems == []

@@ -54,7 +54,7 @@ async def test_twenty_spawns_end_once_each_on_four_slots(world: World) -> None:
     assert len(set(counted.workspaces)) == len(counted.workspaces) == AGENTS
     assert counted.most == max(counted.active) == SLOTS
     await world.until(lambda: len(world.terminals()) >= AGENTS)
-    await world.ends()  # which tells all that there still is to tell
+    await world.delivered()
     roots = sorted(card.ts for card in cards(world))
     assert sorted(str(told.thread_ts) for told in world.terminals()) == roots
     assert len(roots) == len(set(roots)) == AGENTS

@@ -7,9 +7,12 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine.checkouts import MAX_SLUG
@@ -516,6 +519,79 @@ async def test_orphans_are_saved_to_their_branch_and_removed(yard: Yard) -> None
     assert git(yard.path, "show", f"{lost.branch}:x") == "x"
     assert await yard.worktrees.orphans([known.path]) == ()
     assert (known.path / "README.md").exists()
+
+
+async def test_a_branch_that_is_checked_out_elsewhere_is_not_taken_away(yard: Yard) -> None:
+    first = await yard.open()
+    second = await yard.open(branch=first.branch)
+    await yard.worktrees.remove(first.path)
+    assert git(second.path, "rev-parse", "HEAD") == second.head
+    await yard.worktrees.remove(second.path)
+    assert git(yard.path, "branch", "--list", "agent/*") == ""
+
+
+WORKER = """
+import asyncio, sys
+from pathlib import Path
+from tests.edges.test_worktrees import Yard
+yard = Yard(Path(sys.argv[1]), Path(sys.argv[2]))
+asyncio.run(eval(sys.argv[3]))
+"""
+
+
+@asynccontextmanager
+async def worker_killed_when(
+    happened: Callable[[], object], yard: Yard, home: Path, work: str
+) -> AsyncIterator[None]:
+    """A process that works in the yard and dies at a certain moment, with all that it started."""
+    command = (sys.executable, "-c", WORKER, str(home), str(yard.path), work)
+    worker = psutil.Popen(command, cwd=Path(__file__).parents[2])
+    try:
+        async with asyncio.timeout(30):
+            while not happened():
+                assert worker.poll() is None, "it ended too early"
+                await asyncio.sleep(0.001)
+    finally:
+        for process in (worker, *worker.children(recursive=True)):
+            process.kill()
+        await asyncio.to_thread(worker.wait)
+    yield
+
+
+async def test_a_worktree_whose_making_was_interrupted_holds_nothing(
+    yard: Yard, home: Path
+) -> None:
+    commit(yard.path, {".gitattributes": "run.sh filter=slow\n"})
+    git(yard.path, "config", "filter.slow.smudge", "sleep 60; cat")
+    begun = lambda: list(yard.worktrees.root.glob("agent-*/README.md"))  # noqa: E731 - a condition
+    async with worker_killed_when(begun, yard, home, "yard.open()"):
+        [lost] = await yard.worktrees.orphans([])
+        assert not (lost / "run.sh").exists()
+        salvaged = await yard.worktrees.salvage(lost)
+    assert salvaged.saved is None
+    assert not lost.exists()
+    assert git(yard.path, "branch", "--list", "agent/*") == ""
+
+
+async def test_a_removal_that_was_interrupted_takes_nothing_from_the_branch(
+    yard: Yard, home: Path
+) -> None:
+    commit(yard.path, {".gitignore": "cache*/\n"})
+    worktree = await yard.open()
+    mine = {f"mine{number}": "x" for number in range(10)}
+    commit(worktree.path, mine)
+    saved = await yard.save(worktree)
+    for number in range(6_000):
+        cache = worktree.path / f"cache{number % 10}"
+        cache.mkdir(exist_ok=True)
+        (cache / str(number)).touch()
+    removing = f"yard.worktrees.remove(Path({str(worktree.path)!r}))"
+    begun = lambda: any(not (worktree.path / name).exists() for name in mine)  # noqa: E731 - as above
+    async with worker_killed_when(begun, yard, home, removing):
+        assert not worktree.path.exists(), "nobody takes the rest for the agent's work"
+    assert (await yard.worktrees.remove(worktree.path)).saved is None
+    assert git(yard.path, "rev-parse", worktree.branch) == saved.commit
+    assert [path.name for path in yard.worktrees.root.iterdir()] == [".records"]
 
 
 async def test_what_belongs_to_nothing_is_moved_and_never_deleted(yard: Yard) -> None:

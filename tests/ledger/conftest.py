@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -41,7 +42,7 @@ class LedgerWorld:
         leases = self._leases.setdefault(name, Leases(self.db, name, "host", 60.0))
         return Runs(self.workflows, leases)
 
-    async def wish(self, by: Person = ALICE, thread: str | None = None, **rest: bool) -> Wish:
+    async def wish(self, by: Person = ALICE, thread: str | None = None, **rest: Any) -> Wish:
         """A recorded command of somebody."""
         self.asked += 1
         key = f"command:{uuid4().hex}"

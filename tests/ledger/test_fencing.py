@@ -10,6 +10,7 @@ from engine.runs import Ending
 from engine.spec import Person
 from engine.states import Status
 from engine.verdicts import Halt
+from engine.views import Work
 from tests.ledger.conftest import LedgerWorld
 
 
@@ -59,7 +60,7 @@ async def test_every_late_word_of_a_replaced_worker_is_refused(ledger: LedgerWor
     with pytest.raises(LostLease):
         await zombie.started(late, 1, 1.0)
     with pytest.raises(LostLease):
-        await zombie.opened(late, "/elsewhere", "agent/1-x")
+        await zombie.opened(late, "/elsewhere", Work(branch="agent/1-x"))
     assert await ledger.status(agent) is Status.PENDING
 
 
@@ -121,20 +122,18 @@ async def test_finishing_cancelling_and_claiming_at_once_does_not_deadlock(
     ledger: LedgerWorld,
 ) -> None:
     for round_ in range(20):
-        agents = [
-            await ledger.spawn(f"{round_}/{n}", _person(n), f"t{round_}") for n in range(6)
-        ]
+        agents = [await ledger.spawn(f"{round_}/{n}", _person(n), f"t{round_}") for n in range(6)]
         claims = await ledger.claim(free=3)
         stop = Ending(Halt.CANCEL, AgentResult(success=False))
+        claiming = asyncio.create_task(ledger.claim("w2"))
         results = await asyncio.gather(
             *(ledger.finish(claim) for claim in claims),
             *(_cancel(ledger, agent) for agent in agents),
-            ledger.claim("w2"),
             return_exceptions=True,
         )
         problems = [r for r in results if isinstance(r, Exception) and not _expected(r)]
         assert problems == []
-        for claim in results[-1]:
+        for claim in await claiming:
             await ledger.finish(claim, stop, "w2")
         assert {await ledger.status(agent) for agent in agents} <= {
             Status.COMPLETED,

@@ -8,7 +8,8 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local import LocalSlack
+from bot.local import LocalSlack, Person
+from bot.local.assembly import PEOPLE
 from bot.local.server import Server
 from tests.local_slack.conftest import bolt, connected
 from tests.local_slack.test_bolt import BUTTONS, FORM
@@ -61,7 +62,9 @@ async def page(slack: LocalSlack, session: aiohttp.ClientSession) -> AsyncIterat
 
 async def test_state_comes_first() -> None:
     chips = [{"label": "Hello", "text": "/agent spawn hello"}]
-    async with LocalSlack(chips=chips, banner="demo model") as slack:
+    people = (*PEOPLE, Person("visitor", is_stranger=True))
+    dressing = {"chips": chips, "banner": "costs money", "banner_warns": True}
+    async with LocalSlack(people=people, **dressing) as slack:
         await slack.says("you", "general", "hello")
         jar = aiohttp.CookieJar(unsafe=True)
         async with aiohttp.ClientSession(origin(slack), cookie_jar=jar) as browser:
@@ -69,7 +72,8 @@ async def test_state_comes_first() -> None:
                 pass
             async with browser.ws_connect("/page/live", origin=origin(slack)) as socket:
                 state = await Page(socket).until("state")
-    assert (state["chips"], state["banner"]) == (chips, "demo model")
+    assert {name: state[name] for name in dressing} == dressing
+    assert [u["name"] for u in state["users"] if u["is_stranger"]] == ["visitor"]
     assert state["me"] == slack.user("you").id
     assert [m["text"] for m in state["messages"][slack.channel("general").id]] == ["hello"]
     assert {u["name"] for u in state["users"]} >= {"you", "guest", "agent"}
@@ -92,14 +96,26 @@ async def test_post_reply_edit_react_delete(slack: LocalSlack, page: Page) -> No
     assert [m.text for m in slack.messages("general")] == ["hello, you"]
 
 
-async def test_command_and_notice(slack: LocalSlack, page: Page) -> None:
+async def test_failed_command_is_refused_with_its_sentence(slack: LocalSlack, page: Page) -> None:
     mine = {"as": "you", "channel": "general"}
-    await page.does("post", **mine, text="/agent help")
-    notice = next(i for i in page.seen if i["type"] == "notice")
-    assert notice["text"] == "/agent failed with the error dispatch_failed"
+    reply = await page.does("post", **mine, text="/agent help")
+    assert (reply["ok"], reply["error"]) == (
+        False, "/agent failed with the error dispatch_failed"
+    )  # fmt: skip
     ts = await slack.says("you", "general", "root")
-    await page.does("post", **mine, text="/agent help", thread_ts=ts)
-    assert slack.notices("you")[-1] == "/agent is not supported in threads. Sorry!"
+    reply = await page.does("post", **mine, text="/agent help", thread_ts=ts)
+    assert (reply["ok"], reply["error"]) == (False, "/agent is not supported in threads. Sorry!")
+    assert slack.notices("you")[-1] == reply["error"]
+    assert {i["type"] for i in page.seen} == {"state", "message", "reply"}
+
+
+async def test_failed_press_is_refused(slack: LocalSlack, page: Page) -> None:
+    client = AsyncWebClient(slack.bot_token, base_url=slack.api_url)
+    channel = slack.channel("general").id
+    posted = await client.chat_postMessage(channel=channel, text="x", blocks=BUTTONS)
+    press = {"as": "you", "channel": channel, "ts": posted["ts"], "block_id": "decision"}
+    reply = await page.does("press", **press, action_id="approve")
+    assert (reply["ok"], reply["error"]) == (False, "We had some trouble connecting. Try again?")
 
 
 async def test_buttons_and_forms(slack: LocalSlack, page: Page) -> None:
@@ -122,10 +138,11 @@ async def test_buttons_and_forms(slack: LocalSlack, page: Page) -> None:
         assert (await page.does("press", **{"as": "you"}, **press, action_id="approve"))["ok"]
         told = [i for i in page.seen if i["type"] == "view"] or [await page.until("view")]
         form = {"as": "you", "view_id": told[0]["view"]["id"]}
-        await page.does("submit", **form, values={})
+        refused = await page.does("submit", **form, values={})
         wrong = next(i for i in page.seen if i["type"] == "view_errors")
         entry = {"task": {"text": {"type": "plain_text_input", "value": "do it"}}}
         await page.does("submit", **form, values=entry)
+    assert (refused["ok"], refused["error"]) == (False, "view_errors")
     assert list(wrong["errors"]) == ["task"]
     assert seen == ["do it"]
     assert any(i["type"] == "view_closed" for i in page.seen)
@@ -139,6 +156,36 @@ async def test_ephemerals_are_told_with_their_reader(slack: LocalSlack, page: Pa
     assert (told["user"], told["action"], told["message"]["text"]) == (
         you, "posted", "Agent 12 is queued"
     )  # fmt: skip
+
+
+async def test_reload_keeps_ephemerals_and_forms(
+    slack: LocalSlack, session: aiohttp.ClientSession
+) -> None:
+    client = AsyncWebClient(slack.bot_token, base_url=slack.api_url)
+    you, channel = slack.user("you"), slack.channel("general").id
+    await client.chat_postEphemeral(channel=channel, user=you.id, text="Agent 12 is queued")
+    form = slack.parts.desk.modals.open(you.id, FORM)
+    async with session.ws_connect("/page/live", origin=origin(slack)) as socket:
+        page = Page(socket)
+        state = await page.until("state")
+        told, shown = state["ephemerals"][0], state["views"][0]
+        assert (told["user"], told["channel"], told["message"]["text"]) == (
+            you.id, channel, "Agent 12 is queued"
+        )  # fmt: skip
+        assert (shown["user"], shown["view"]["id"]) == (you.id, form.id)
+        mine = {"channel": channel, "ts": told["message"]["ts"]}
+        other = await page.does("dismiss", **{"as": "guest"}, **mine)
+        assert other["error"] == "message_not_found"
+        assert (await page.does("dismiss", **{"as": "you"}, **mine))["ok"]
+    async with session.ws_connect("/page/live", origin=origin(slack)) as socket:
+        assert (await Page(socket).until("state"))["ephemerals"] == []
+
+
+async def test_archived_channel_is_told(slack: LocalSlack, page: Page) -> None:
+    await page.until("state")
+    slack.archives("random")
+    told = (await page.until("channel"))["channel"]
+    assert (told["name"], told["is_archived"]) == ("random", True)
 
 
 async def test_channel_and_invitation(slack: LocalSlack, page: Page) -> None:

@@ -7,7 +7,7 @@ from engine.executor import Sandbox
 from tests import repositories
 from tests.processes.conftest import CONFINED, Installation
 
-LOOK = "{ env; cat /proc/*/environ | tr '\\0' '\\n'; } > seen.txt; echo end"
+LOOK = "{ env; cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n'; } > seen.txt; echo end"
 
 
 @pytest.fixture

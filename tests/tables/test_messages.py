@@ -154,7 +154,11 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
     "has ended": (messages.has_ended(DONE), "Agent 12 is done; there is nothing to stop"),
     "not ended": (
         messages.not_ended(ACTIVE),
-        "Agent 12 has not failed; only what failed or was stopped can be tried again",
+        "Agent 12 is under way; when it fails or is stopped, it can try again",
+    ),
+    "retried though done": (
+        messages.not_ended(DONE),
+        "Agent 12 is done; Retry is for what failed or was stopped",
     ),
     "diff follows": (messages.diff_follows(12), "The diff of agent 12 follows in its thread"),
     "refused": (
@@ -163,11 +167,11 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
     ),
     "refused, no verb": (
         messages.refused(refusal("fix the login")),
-        "“fix” is no command. The commands are spawn, status, logs, diff, cancel, retry, list, help, whoami.",
+        "“fix” is no command. The commands are spawn, status, logs, diff, cancel, retry, list, help, whoami, pause, resume.",
     ),
     "engine refuses": (
         messages.failed(NotFound("no agent 99"), "status 99"),
-        "no agent 99",
+        "No agent 99",
     ),
     "not found": (
         messages.not_found(99),
@@ -182,13 +186,30 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
         "There is no agent in this thread. Type cancel and the agent's number",
     ),
     "which repository": (
-        messages.which_repo(["shop", "api"], "fix"),
-        "Which repository? Type --repo NAME before the task. Known: shop, api",
+        messages.which_repo(["shop", "api"], "fix", "message:T/C:1.2"),
+        "Which repository? Choose one, or type --repo NAME before the task",
     ),
     "unknown repository": (
-        messages.which_repo(["shop", "api"], "fix", "web"),
-        "There is no repository 'web'. Type --repo NAME before the task. Known: shop, api",
+        messages.unknown_repo("web", ["shop", "api"], "fix"),
+        "There is no repository “web” for this channel. Usable here: shop, api",
     ),
+    "no repository at all": (
+        messages.which_repo([], "fix", "key"),
+        "There is no repository for this channel; whoever runs this bot names them",
+    ),
+    "refused, with a repair": (
+        messages.refused(refusal("fix the login"), "command:1"),
+        "“fix” is no command. The commands are spawn, status, logs, diff, cancel, retry, list, help, whoami, pause, resume.",
+    ),
+    "paused": (
+        messages.paused(ends_runs=False),
+        "Paused: no agent starts until somebody types /agent resume; running ones go on",
+    ),
+    "paused now": (
+        messages.paused(ends_runs=True),
+        "Paused: no agent starts, and those that ran are back in the line, work kept",
+    ),
+    "resumed": (messages.resumed(), "Agents start again"),
     "denied": (
         messages.denied(Denied(Action.SPAWN, Why.GUEST, ("U7", "S8")), "U9"),
         "You may not start agents: guests may only when their id is named.",
@@ -252,6 +273,7 @@ def test_nothing_public_is_missing_here() -> None:
         "card", "ended", "taken_over", "diff_file", "queued", "already_started", "stopping", "retried",
         "has_ended", "not_ended", "diff_follows", "refused", "failed", "not_found", "which_agent",
         "which_repo", "denied", "not_in_channel", "unavailable", "listing", "status", "logs", "helped", "whoami",
+        "unknown_repo", "paused", "resumed",
     }  # fmt: skip
     assert functions == used
 
@@ -503,7 +525,7 @@ def test_what_others_wrote_is_live_nowhere() -> None:
         messages.logs(evil, [LogEntry(AT, EVIL, 1, Step(EVIL, EVIL), EVIL)] * 50),
         messages.refused(Refusal(EVIL, EVIL, EVIL)), messages.failed(NotFound(EVIL), EVIL),
         messages.denied(Denied(Action.CANCEL, Why.NOT_OWNER, (EVIL,) * 50), EVIL),
-        messages.not_in_channel(EVIL, EVIL), messages.which_repo([EVIL] * 99, EVIL, EVIL),
+        messages.not_in_channel(EVIL, EVIL), messages.which_repo([EVIL] * 99, EVIL, EVIL), messages.unknown_repo(EVIL, [EVIL] * 99, EVIL),
         messages.whoami(Actor(EVIL), Access()), messages.unavailable(EVIL), messages.which_agent([evil], "cancel"),
     ]  # fmt: skip
     for message in made:
@@ -590,6 +612,7 @@ def every(agent: AgentView, text: str) -> list[Message]:
         messages.logs(agent, [LogEntry(AT, text, 1, agent.step, text)] * 40),
         messages.refused(Refusal(text or "x", text, text)),
         messages.which_repo([text], text, text),
+        messages.unknown_repo(text, [text], text),
         messages.failed(NotFound(text), text),
     ]
 

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -78,7 +79,7 @@ class Station:
         self.workers.append(made)
         return made
 
-    async def spawn(self, task: str, by: Person = ALICE, **spec: str) -> int:
+    async def spawn(self, task: str, by: Person = ALICE, **spec: Any) -> int:
         """Ask for an agent."""
         return await self.workflows.start(AgentSpec(task, repo="shop", **spec), await self.wish(by))
 
@@ -96,7 +97,7 @@ class Station:
     async def until(self, agent: int, arrived: Callable[[AgentView], bool]) -> AgentView:
         """Wait for an agent to be as described; fails after a while."""
         async with asyncio.timeout(SECONDS):
-            while not arrived(view := await self.ledger.agent(agent)):
+            while not arrived(view := await self.ledger.agent(agent)):  # noqa: ASYNC110 - other tasks write
                 await asyncio.sleep(0.02)
             return view
 

@@ -4,6 +4,7 @@ import asyncio
 
 from engine.scripted import Break, Wait, Write, failure
 from engine.states import Cause, Status
+from engine.verdicts import Halt
 from engine.views import FileChange
 from tests.worker.conftest import Station, git
 
@@ -71,8 +72,6 @@ async def test_a_timeout_keeps_the_work_and_names_the_cause(station: Station) ->
     await worker.tick()
     await station.active(spec)
     [attempt] = worker.attempts.values()
-    from engine.verdicts import Halt
-
     attempt.halt(Halt.TIMEOUT)
     view = await station.ended(spec)
     assert (view.status, view.cause) == (Status.FAILED, Cause.TIMEOUT)

@@ -302,7 +302,7 @@ async def test_a_tick_takes_a_few_and_the_next_one_the_rest(house: House) -> Non
     rows = [
         {**gone, "node_id": view.id, "attempt": number, "workspace": str(house.root / f"agent-1-{number}"),
          "ended_at": run.ended_at}
-        for number in range(2, BATCH + 6)
+        for number in range(2, BATCH + 7)
     ]  # fmt: skip
     async with house.station.db.writing() as session:
         await session.execute(insert(Run).values(rows))
@@ -312,7 +312,7 @@ async def test_a_tick_takes_a_few_and_the_next_one_the_rest(house: House) -> Non
     assert await house.kept() == []
 
 
-async def test_a_look_that_finds_nothing_costs_two_small_queries(house: House) -> None:
+async def test_a_tick_that_finds_nothing_costs_one_small_query(house: House) -> None:
     await house.agent("first")
     await house.ticks()
     asked: list[tuple[str, Any]] = []

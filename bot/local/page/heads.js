@@ -21,8 +21,8 @@ function members(channel, store) {
   return el("span", { class: "members wide-only", title: names }, el("span", { class: "faces" }, faces), el("span", null, String(known.length)));
 }
 
-function banner({ banner: text }) {
-  return text && el("span", { class: `banner ${/^real/i.test(text) ? "banner-real" : ""}`, title: text }, el("span", { class: "dot" }), el("span", null, text));
+function banner({ banner: text, banner_warns: warns }) {
+  return text && el("span", { class: `banner ${warns ? "banner-real" : ""}`, title: text }, el("span", { class: "dot" }), el("span", null, text));
 }
 
 /** Draws the head of the thread pane. */

@@ -41,7 +41,7 @@ export function moment(ts) {
 
 /** Hours and minutes of a message. */
 export function clock(ts) {
-  return moment(ts).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+  return moment(ts).toLocaleTimeString(undefined, { hour: "numeric", minute: "2-digit" });
 }
 
 /** The day of a message, as people say it. */

@@ -1,6 +1,6 @@
 /** What the page knows of the workspace, kept true by the events of the live connection. */
 
-const EMPTY = { users: [], channels: [], messages: {}, commands: [], chips: [], shortcuts: [], banner: "", team: "", me: "" };
+const EMPTY = { users: [], channels: [], messages: {}, commands: [], chips: [], shortcuts: [], banner: "", banner_warns: false, ephemerals: [], views: [], team: "", me: "" };
 
 export class Store {
   users = new Map();
@@ -12,7 +12,7 @@ export class Store {
   born = null;
 
   constructor() {
-    Object.assign(this, { commands: [], chips: [], shortcuts: [], banner: "", team: "", me: "", errors: {} });
+    Object.assign(this, { commands: [], chips: [], shortcuts: [], banner: "", banner_warns: false, team: "", me: "", errors: {} });
   }
 
   /** Takes one event; returns what the rest of the page may want to tell about it. */
@@ -30,12 +30,14 @@ export class Store {
   }
 
   #state(state) {
-    for (const name of ["commands", "chips", "shortcuts", "banner", "team"]) this[name] = state[name] ?? EMPTY[name];
+    for (const name of ["commands", "chips", "shortcuts", "banner", "banner_warns", "team"]) this[name] = state[name] ?? EMPTY[name];
     this.botId = state.bot_id;
     this.users = new Map(state.users.map((user) => [user.id, user]));
     this.channels = new Map(state.channels.map((channel) => [channel.id, channel]));
     this.messages = new Map(Object.entries(state.messages).map(([id, list]) => [id, byTime(list)]));
     this.me = this.users.has(this.me) ? this.me : state.me || state.users.find((user) => !user.is_bot)?.id;
+    this.ephemerals = state.ephemerals.map((told) => this.#whispered(told));
+    this.views = state.views;
     this.born ??= this.#newest();
   }
 
@@ -52,11 +54,14 @@ export class Store {
     if (action === "posted" && last > message.ts) this.messages.set(channel, byTime([...list.values()]));
   }
 
-  #ephemeral({ action, user, channel, thread_ts: thread, message }) {
-    const others = this.ephemerals.filter((known) => known.ts !== message.ts);
+  #ephemeral({ action, ...told }) {
+    const others = this.ephemerals.filter((known) => known.ts !== told.message.ts);
+    this.ephemerals = action === "deleted" ? others : [...others, this.#whispered(told)];
+  }
+
+  #whispered({ user, channel, thread_ts: thread, message }) {
     const author = message.user ?? this.bot()?.id;
-    const fresh = { ...message, user: author, channel, thread_ts: thread ?? undefined, ephemeral: true, seenBy: user };
-    this.ephemerals = action === "deleted" ? others : [...others, fresh];
+    return { ...message, user: author, channel, thread_ts: thread ?? undefined, ephemeral: true, seenBy: user };
   }
 
   #view({ user, view }) {

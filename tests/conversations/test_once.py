@@ -1,0 +1,161 @@
+"""Whatever is delivered several times, or to several programs, happens once."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+
+import psycopg
+
+from bot.app import Intake, build
+from bot.connection import sockets, web_client
+from bot.directory import Directory
+from bot.metrics import Metrics
+from bot.program import open_program
+from bot.local.socket_mode import Delivery
+from engine import Status
+from engine.scripted import Write
+from tests.conversations.conftest import World, is_card
+
+COPIES = 4
+
+
+async def one_agent(world: World) -> None:
+    """Everything is carried out, and it was one agent with one card and one last word."""
+    await world.until(world.terminals)
+    await world.agent(1, Status.COMPLETED)
+    await world.interpreted()
+    await world.delivered()
+    assert [view.id for view in await world.agents()] == [1]
+    assert len(world.terminals()) == 1
+    assert len([m for m in world.slack.messages("general") if is_card(m)]) == 1
+
+
+def said(world: World) -> list[Delivery]:
+    """Every delivery of an event that a person caused."""
+    events = [d for d in world.slack.deliveries if d.kind == "events_api"]
+    you = world.slack.user("you").id
+    return [d for d in events if d.payload["event"].get("user") == you]
+
+
+async def test_an_event_that_comes_four_times_starts_one_agent(world: World) -> None:
+    await world.begins()
+    world.slack.faults.duplicate_events(copies=COPIES, event="app_mention")
+    world.slack.faults.duplicate_events(copies=COPIES, event="message")
+    await world.says("@agent look around")
+    await world.until(lambda: len(said(world)) == 2 * COPIES)
+    assert {d.payload["event"]["type"] for d in said(world)} == {"app_mention", "message"}
+    assert all(delivery.ack.acked for delivery in said(world))
+    await one_agent(world)
+
+
+async def test_an_event_whose_acks_are_lost_starts_one_agent(world: World) -> None:
+    await world.begins()
+    world.slack.faults.drop_acks("app_mention", times=COPIES - 1)
+    await world.says("@agent look around")
+    await world.until(lambda: len(said(world)) == COPIES + 1)
+    mentions = [d for d in said(world) if d.payload["event"]["type"] == "app_mention"]
+    assert [delivery.ack.acked for delivery in mentions] == [False, False, False, True]
+    await one_agent(world)
+
+
+async def test_a_command_that_comes_four_times_starts_one_agent(world: World) -> None:
+    await world.begins()
+    world.slack.faults.drop_acks("slash_commands")
+    answer = asyncio.create_task(world.slack.commands("you", "general", "/agent spawn look"))
+    await world.until(world.terminals)
+    world.slack.retries_now()  # the time for the ack is over
+    assert (await answer).error == "operation_timeout"
+    [first] = [d for d in world.slack.deliveries if d.kind == "slash_commands"]
+    for _ in range(COPIES - 1):
+        again = await world.slack.parts.desk.sockets.send(first.kind, first.payload)
+        assert again.acked
+    await one_agent(world)
+
+
+async def test_a_button_that_is_pressed_and_delivered_twice_acts_once(world: World) -> None:
+    await world.begins()
+    await world.says("@agent look around")
+    await world.until(world.terminals)
+    await world.says("/agent cancel 1")
+    told = await world.told("you", "nothing to stop")
+    assert "Agent 1 is done" in told.text
+    assert len(world.slack.ephemerals("you")) == 2  # that it was queued, and this
+    await one_agent(world)
+
+
+@asynccontextmanager
+async def only_recording(world: World) -> AsyncIterator[None]:
+    """A bot that is killed before it interprets anything."""
+    async with (
+        open_program(world.given) as program,
+        web_client(world.slack.bot_token, world.slack.api_url, Metrics.make().trace()) as client,
+    ):
+        bot_user, seconds = Directory(client).bot_user, program.metrics.recorded
+        intake = Intake(program.engine, bot_user, lambda: None, seconds)
+        async with sockets(build(client, intake), world.slack.app_token):
+            await world.until(lambda: world.slack.connections == 2)
+            yield
+
+
+async def test_what_was_acknowledged_before_a_crash_is_carried_out_once(world: World) -> None:
+    async with only_recording(world):
+        await world.says("/agent spawn look around")
+        await world.says("@agent look again")
+        await world.until(lambda: len(world.slack.deliveries) == 3)
+        assert all(delivery.ack.acked for delivery in world.slack.deliveries)
+    await world.until(lambda: world.slack.connections == 0)
+    await world.begins()
+    await world.until(lambda: len(world.terminals()) == 2)
+    assert [view.task for view in await world.agents()] == ["look around", "look again"]
+    await world.told("you", "Agent 1 is queued")
+    await world.told("you", "Agent 2 is queued")
+
+
+async def test_two_programs_on_one_ledger_act_as_one(world: World) -> None:
+    world.script["note"] = [Write("note.txt", "x")]
+    await world.begins()
+    await world.begins()
+    world.slack.faults.duplicate_events(copies=COPIES, event="app_mention")
+    await world.says("@agent write a note")
+    await world.until(world.terminals)
+    assert len(world.slack.ephemerals("you")) == 1
+    await world.says("/agent spawn write another note")
+    await world.until(lambda: len(world.terminals()) == 2)
+    await world.told("you", "Agent 2 is queued")
+    await world.ends()
+    told = [ephemeral.text for ephemeral in world.slack.ephemerals("you")]
+    assert told == ["Agent 1 is queued", "Agent 2 is queued"]
+    assert len(world.terminals()) == 2
+    assert len([m for m in world.slack.messages("general") if is_card(m)]) == 2
+
+
+@contextmanager
+def nobody_can_write(url: str) -> Iterator[None]:
+    """Hold the lock that a record needs."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+    else:
+        with psycopg.connect(url) as connection:
+            connection.execute("LOCK TABLE commands IN EXCLUSIVE MODE")
+            yield
+            connection.rollback()
+
+
+async def test_what_cannot_be_recorded_is_not_acknowledged_and_comes_again(
+    world: World, database_url: str
+) -> None:
+    await world.begins()
+    with nobody_can_write(database_url):
+        command = asyncio.create_task(world.slack.commands("you", "general", "/agent spawn look"))
+        await world.says("@agent look around")
+        refused = await command
+        await world.until(lambda: len(world.slack.deliveries) >= 3)
+        assert refused.error == "operation_timeout"
+        assert not any(delivery.ack.acked for delivery in world.slack.deliveries)
+    await world.until(world.terminals)
+    await world.interpreted()
+    assert [view.task for view in await world.agents()] == ["look around"]
+    await one_agent(world)
