@@ -90,12 +90,17 @@ def button(label: str, action: str, value: str) -> Block:
     }
 
 
+def choices(names: Sequence[str]) -> list[str]:
+    """The names that Slack can offer in a menu."""
+    fit = (name for name in dict.fromkeys(names) if clean(name).strip() == name != "")
+    return [name for name in fit if units(name) <= OPTION_VALUE][:OPTIONS]
+
+
 def menu(label: str, action: str, options: Sequence[str], key: str) -> Block:
-    """A choice among names; `key` comes back with it and says what it is about."""
+    """A choice among names (`choices`); `key` comes back with it, saying what it is about."""
     listed = [
         {"text": {"type": "plain_text", "text": bounded(name, OPTION)}, "value": name}
-        for name in options[:OPTIONS]
-        if units(name) <= OPTION_VALUE
+        for name in options
     ]
     select = {
         "type": "static_select",

@@ -125,11 +125,12 @@ def which_agent(agents: Sequence[AgentView], verb: str) -> Message:
 
 def which_repo(repos: Sequence[str], typed: str, key: str) -> Message:
     """The repository is to be chosen; the task is kept, and `key` comes back with the choice."""
-    if not repos:
+    names = blocks.choices(repos)
+    if not names:
         said = "There is no repository for this channel; whoever runs this bot names them"
         return Message(said, [blocks.plain(f"{said} in mab.toml."), *_quoted(typed)])
     said = "Which repository? Choose one, or type --repo NAME before the task"
-    picker = blocks.menu("Choose a repository", PICK, repos, key)
+    picker = blocks.menu("Choose a repository", PICK, names, key or "repository")
     return Message(said, [blocks.plain(said), *_quoted(typed), picker])
 
 

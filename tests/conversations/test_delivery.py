@@ -220,6 +220,6 @@ async def test_retry_after_a_failure_ends_in_a_second_terminal_message(world: Wo
     assert second.work.branch == first.work.branch
     assert [change.path for change in second.work.files] == ["a.txt", "b.txt"]
     await world.slack.presses("you", failed, RETRY)
-    await world.told("you", "has not failed")
+    await world.told("you", "Agent 1 is done")
     await world.delivered()
     assert [m.thread_ts for m in world.terminals()] == [card.ts, card.ts]
