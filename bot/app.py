@@ -15,7 +15,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.intake import incoming
-from engine import Engine
+from engine import Engine, is_passing
 
 RECORD_SECONDS = 2.5  # of Slack's 3; what is not committed by then is not acknowledged
 EVERYTHING = re.compile(".*", re.DOTALL)
@@ -36,8 +36,9 @@ class Intake:
         try:
             with self.seconds.time():
                 await asyncio.wait_for(self._record(body), RECORD_SECONDS)
-        except Exception:
-            log.exception("not recorded, so not acknowledged")
+        except Exception as error:
+            defect = not is_passing(error)
+            log.error("not recorded, so not acknowledged", error=repr(error), exc_info=defect)  # noqa: TRY400 - a traceback of an absent database tells nothing
             return False
         self.recorded()
         return True

@@ -90,7 +90,7 @@ async def _demo(held: Secrets, wanted: Wanted) -> None:
 def _opening(running: Demo) -> str:
     return (
         f"Open {running.slack.page_url}\n\n"
-        f"Model: {running.model}\n"
+        f"{running.model[0].upper()}{running.model[1:]}\n"
         f"Agents work on {running.left.repo}, each on a branch of its own.\n"
         "Ctrl+C ends the demo and says how to remove what it leaves."
     )
@@ -161,6 +161,7 @@ def resume(context: typer.Context) -> None:
 def doctor(context: typer.Context) -> None:
     """Look at everything that mab needs, and say what to do about what is missing."""
     given = _given(context.obj)
+    logs.configure("warning", context.obj)  # what is written is the findings
     findings = asyncio.run(examine(_installation(given)))
     typer.echo(render(findings))
     raise typer.Exit(code=int(any(finding.ok is False for finding in findings)))

@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import host
 from bot.host import Host, Verdict, bad, good, note
 from bot.secrets import Secrets, git_environment, redact
+from engine import DatabaseAway
 
 _MODEL = (
     *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
@@ -138,7 +139,10 @@ async def _no_repo() -> Verdict:
 
 
 async def _database(subject: Installation) -> Verdict:
-    return good(await subject.database())
+    try:
+        return good(await subject.database())
+    except DatabaseAway as error:
+        return bad(error.detail, "start its server, or give another DATABASE_URL")
 
 
 async def _model(subject: Installation) -> Verdict:

@@ -25,7 +25,18 @@ from bot.posting import Poster
 from bot.replies import Replies
 from bot.secrets import Secrets
 from bot.settings import BotSettings
-from engine import Beat, ConfigError, Engine, Executor, Listeners, Outside, Worker, polling, worker
+from engine import (
+    Beat,
+    ConfigError,
+    Engine,
+    Executor,
+    Listeners,
+    Outside,
+    Worker,
+    make_janitor,
+    make_worker,
+    polling,
+)
 
 BOT_SECONDS = 1.0  # between two looks at inbox and outbox; as a rule they are woken at once
 JANITOR_SECONDS = 60.0
@@ -148,10 +159,11 @@ async def open_worker(program: Program, executor: Executor) -> AsyncIterator[Wor
     held = given.secrets
     outside = Outside(given.environ, held.values, given.config, given.user_home, held.files)
     listeners = Listeners(program.wake, program.metrics.charge)
-    made = worker(program.engine.workflows, executor, outside, listeners)
+    made = make_worker(program.engine.workflows, executor, outside, listeners)
     await made.join(version("multi-agent-builder"))
     keeping = asyncio.create_task(made.keep_leases())
     program.add("worker", made.tick, given.settings.poll.seconds)
+    program.add("janitor", make_janitor(made).tick, JANITOR_SECONDS)
     try:
         yield made
     finally:

@@ -1,7 +1,10 @@
 """Settings of the bot: the engine's, who may do what, and how Slack is reached."""
 
-from pydantic import AliasChoices, Field
+from typing import Annotated, Literal
 
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
+
+from bot import health
 from bot.access import Access
 from engine import ConfigError, Settings
 
@@ -12,12 +15,20 @@ spawn = ["*"]          # may start agents: user ids, user-group ids, or "*" for 
 """
 
 
+def _listenable(text: str) -> str:
+    health.address(text)
+    return text
+
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
 class BotSettings(Settings):
     """Everything that the bot can be told from outside, beside its secrets."""
 
     access: Access = Access()
-    http: str = "127.0.0.1:3210"  # MAB_HTTP
-    log_level: str = "info"  # MAB_LOG_LEVEL
+    http: Annotated[str, AfterValidator(_listenable)] = "127.0.0.1:3210"  # MAB_HTTP
+    log_level: Annotated[Level, BeforeValidator(str.lower)] = "info"  # MAB_LOG_LEVEL
     slack_api_url: str = Field(
         default="https://slack.com/api/",
         validation_alias=AliasChoices("slack_api_url", "SLACK_API_URL"),

@@ -14,8 +14,8 @@ from engine.scripted import ScriptedExecutor
 from engine.settings import AgentPolicy, Limits, Poll, Repo, Section, Settings
 from engine.spec import AgentSpec, Origin, Person
 from engine.states import TERMINAL, Cause, Kind, Status
-from engine.station import Listeners, Outside, worker
-from engine.store import Database, is_passing
+from engine.station import Listeners, Outside, make_janitor, make_worker
+from engine.store import Database, DatabaseAway, is_passing
 from engine.views import (
     AgentView,
     Card,
@@ -47,6 +47,7 @@ __all__ = [
     "ConfigError",
     "Confinement",
     "Database",
+    "DatabaseAway",
     "Delivery",
     "DemoModel",
     "Engine",
@@ -92,7 +93,8 @@ __all__ = [
     "Worker",
     "Workflows",
     "is_passing",
+    "make_janitor",
+    "make_worker",
     "polling",
     "sandbox_tools",
-    "worker",
 ]

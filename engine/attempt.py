@@ -113,15 +113,14 @@ class Attempt:
         self, bench: Bench, view: AgentView, result: AgentResult
     ) -> tuple[AgentResult, Work]:
         """Commit what was done; what cannot be committed stays in the worktree."""
-        workshop = self.tools.workshop
         try:
-            work = await workshop.keep(bench, view, self.check)
+            work = await self.tools.workshop.keep(bench, view, self.check)
             if self.halted is Halt.HANDOVER:
-                await workshop.discard(bench.tree.path)
+                await self.tools.workshop.discard(bench.tree.path)
         except MabError as error:
             log.exception("work not committed")
             failed = replace(result, success=False, error=str(error), cause=_cause(error))
-            return failed, workshop.begun(bench, view, ())
+            return failed, self.tools.workshop.begun(bench, view, ())
         return result, work
 
     async def _until_halted(

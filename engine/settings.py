@@ -129,7 +129,11 @@ class Settings(BaseSettings):
         file = Path(os.environ.get("MAB_CONFIG", "mab.toml"))
         if "MAB_CONFIG" in os.environ and not file.is_file():
             raise ConfigError(f"MAB_CONFIG names {file}, and there is no such file")
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+        try:
+            written = TomlConfigSettingsSource(settings_cls, file)
+        except (ValueError, OSError) as error:
+            raise ConfigError(f"{file} cannot be read: {error}") from error
+        return init_settings, env_settings, written
 
     @model_validator(mode="after")
     def _home_outside_repos(self) -> Self:

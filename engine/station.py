@@ -56,7 +56,7 @@ class Listeners:
     charged: Callable[[str, str, Usage], None] = lambda *_: None  # repository, person, usage
 
 
-def worker(
+def make_worker(
     workflows: Workflows, executor: Executor, outside: Outside, listeners: Listeners
 ) -> Worker:
     """A worker with an identity of its own."""
@@ -77,7 +77,7 @@ def worker(
     return Worker(tools, leases, workflows, listeners.told)
 
 
-def janitor(worker: Worker) -> Janitor:
+def make_janitor(worker: Worker) -> Janitor:
     """Who clears away the worktrees on this worker's host."""
     tools = worker.tools
 

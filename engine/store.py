@@ -1,8 +1,8 @@
 """Transactions on the ledger, on SQLite and PostgreSQL alike."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,10 @@ SQLITE_PRAGMAS = (
 )
 
 
+class DatabaseAway(MabError):
+    """The database cannot be used; `mab doctor` looks at it."""
+
+
 class DatabaseBehind(MabError):
     """The database has not been migrated to this version; run `mab db upgrade`."""
 
@@ -51,7 +55,7 @@ class Database:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             if parsed.database:
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+                _make_room(Path(parsed.database).parent)
             engine = create_async_engine(url)
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -80,18 +84,21 @@ class Database:
             yield session
 
     async def upgrade(self) -> None:
-        """Bring the tables to this version; does nothing when they are."""
-        async with self.engine.connect() as connection:
-            await connection.run_sync(_upgrade)
-            await connection.commit()
+        """Bring the tables to this version; does nothing when they are. Raises DatabaseAway."""
+        with _reached():
+            async with self.engine.connect() as connection:
+                await connection.run_sync(_upgrade)
+                await connection.commit()
 
     async def prepare(self) -> None:
         """Make the tables where there are none, and in a file of this host bring them up to date.
 
         Raises DatabaseBehind for a server whose tables are older: others may be using them.
+        Raises DatabaseAway.
         """
-        async with self.engine.connect() as connection:
-            empty = await connection.run_sync(_is_empty)
+        with _reached():
+            async with self.engine.connect() as connection:
+                empty = await connection.run_sync(_is_empty)
         if empty or self.is_sqlite:
             await self.upgrade()
         await self.check_version()
@@ -115,6 +122,22 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     return isinstance(error, (*UNREACHABLE, OSError, TimeoutError))
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """The driver's complaint as a sentence, for those who start a program."""
+    try:
+        yield
+    except UNREACHABLE as error:
+        raise DatabaseAway(f"the database cannot be used: {error.orig}") from error
+
+
+def _make_room(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseAway(f"there is no place for the database: {error}") from error
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

@@ -26,6 +26,7 @@ from engine.workflows import Workflows
 
 LOST_PER_TICK = 10
 DRAIN_SECONDS = 6.0  # running agents may end by themselves before they are handed over
+HANDOVER_SECONDS = 11.0  # for that; what is left then is found by its dead worker's leases
 log = structlog.get_logger()
 
 
@@ -219,8 +220,14 @@ class Worker:
         await self._settle(self.drain_seconds)
         for attempt in self.attempts.values():
             attempt.halt(Halt.HANDOVER)
-        await self._settle(None)
-        await self.leases.leave()
+        await self._settle(HANDOVER_SECONDS)
+        if left := sorted({*self.attempts, *self.closing}):
+            log.error("not handed over in time", runs=left)
+            for task in self._tasks:
+                task.cancel()
+            await self._settle(None)
+        else:
+            await self.leases.leave()
 
     async def _settle(self, seconds: float | None) -> None:
         if self._tasks:

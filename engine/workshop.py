@@ -69,16 +69,18 @@ class Workshop:
             check=check,
             notes=(*bench.tree.notes, *_base_notes(bench.base), *_saved_notes(saved)),
         )
-        return await self._publish(bench, view, work) if work.changed else work
+        return await self._publish(bench.repo, bench.base.ref, view, work)
 
-    async def _publish(self, bench: Bench, view: AgentView, work: Work) -> Work:
+    async def _publish(self, repo: OpenRepo, onto: str, view: AgentView, work: Work) -> Work:
         """Push the branch with the worker's own credentials, where that is wanted."""
+        if not work.changed:
+            return work
         pushed = None
-        if bench.repo.remote and self.push[view.repo]:
+        if repo.remote and self.push[view.repo]:
             before = view.work.remote_commit
-            pushed = await self.repos.push(bench.repo, work.branch, work.commit, before)
+            pushed = await self.repos.push(repo, work.branch, work.commit, before)
         ok = pushed is not None and pushed.ok
-        compare, fetch = self.repos.links(bench.repo, work.branch, bench.base.ref, pushed=ok)
+        compare, fetch = self.repos.links(repo, work.branch, onto, pushed=ok)
         refused = (Note(NoteKind.PUSH_FAILED, pushed.detail),) if pushed and not ok else ()
         return replace(
             work,
@@ -90,13 +92,16 @@ class Workshop:
         )
 
     async def salvage(self, view: AgentView, workspace: Path) -> Work:
-        """Keep what a lost attempt left in its worktree, and remove that."""
+        """Keep what a lost attempt left in its worktree, and remove that.
+
+        Raises WorktreeError, RepositoryError when it cannot be kept; nothing is removed then.
+        """
         found = await self.worktrees.remove(workspace)
         saved, before = found.saved, view.work
         moved = (Note(NoteKind.RESCUED, str(found.moved_to)),) if found.moved_to else ()
         if saved is None:
             return replace(before, notes=(*before.notes, *moved))
-        return Work(
+        work = Work(
             branch=found.branch,
             base_commit=found.base_commit,
             commit=saved.commit,
@@ -104,6 +109,7 @@ class Workshop:
             remote_commit=before.remote_commit,
             notes=tuple(_saved_notes(saved)),
         )
+        return await self._publish(await self.repos.open(view.repo), view.base, view, work)
 
     async def discard(self, workspace: Path) -> None:
         """Remove a worktree whose work has been kept, so that its branch is free."""

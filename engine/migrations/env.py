@@ -5,8 +5,8 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import TypeDecorator
 
-from engine import models
-from engine.columns import Json
+from engine import models  # noqa: F401 - the tables make themselves known
+from engine.columns import Base, Json
 
 JSON = 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
 
@@ -22,7 +22,7 @@ def render(kind: str, item: Any, _: Any) -> str | Literal[False]:
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=models.Base.metadata,
+    target_metadata=Base.metadata,
     render_as_batch=True,
     render_item=render,
 )

@@ -2,11 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import Select, select
@@ -32,6 +32,7 @@ from engine.scripted import Action
 from tests.referee.referee import check
 from tests.worker.conftest import git, repository
 
+T = TypeVar("T")
 ENDED = re.compile(r"Agent \d+ (is done|failed|was stopped)")
 QUICK = Timing(retries=(0.0, 0.2, 0.2))  # Slack's own are minutes
 SECONDS = 60.0  # after which a conversation that waits for something fails
@@ -111,7 +112,7 @@ class World:
             lambda: found if len(found := self.slack.thread(where, root)) >= count else []
         )
 
-    async def until(self, found: Callable[[], Any]) -> Any:
+    async def until(self, found: Callable[[], T]) -> T:
         """Wait until something is there, and give it."""
         await self.slack.settled(lambda: bool(found()), timeout=SECONDS)
         return found()
@@ -139,20 +140,24 @@ class World:
     async def interpreted(self) -> None:
         """Wait until everything that was recorded has been carried out."""
         assert self.program is not None
-        async with asyncio.timeout(SECONDS):
-            while await self.program.engine.inbox.unsettled():
-                await asyncio.sleep(0.02)
+        inbox = self.program.engine.inbox
+
+        async def empty() -> bool:
+            return not await inbox.unsettled()
+
+        await eventually(empty)
 
     async def delivered(self) -> None:
         """Wait until the ledger knows that all notices, and the cards, have been told."""
-        assert self.program is not None
         untold = select(Event.id).where(Event.notify, Event.delivered_at.is_(None))
         unposted = select(Workflow.id).where(Workflow.card.is_(None))
-        async with asyncio.timeout(SECONDS):
-            while await self._any(untold) or await self._any(unposted):
-                await asyncio.sleep(0.02)
 
-    async def _any(self, query: Select[tuple[int]]) -> bool:
+        async def all_is_told() -> bool:
+            return not (await self._any(untold) or await self._any(unposted))
+
+        await eventually(all_is_told)
+
+    async def _any(self, query: Select[int]) -> bool:
         assert self.program is not None
         async with self.program.engine.db.reading() as session:
             return (await session.scalars(query.limit(1))).first() is not None
@@ -164,6 +169,15 @@ class World:
     def on_branch(self, view: AgentView, path: str) -> str:
         """A file on an agent's branch."""
         return git("show", f"{view.work.branch}:{path}", cwd=self.shop)
+
+
+async def eventually(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask the ledger until the answer is true, and give it."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            if found := await ask():
+                return found
+            await asyncio.sleep(0.02)
 
 
 def is_card(message: Message) -> bool:

@@ -13,6 +13,8 @@ from tests.worker.conftest import repository
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])  # nothing here depends on it
 
+EN, EM = "\N{EN DASH}", "\N{EM DASH}"  # phones write them for two hyphens
+
 
 async def refusal(world: World, typed: str, part: str, who: str = "you") -> str:
     """Type something that is refused; the whole of what its author alone is told."""
@@ -29,7 +31,7 @@ async def test_one_agent_can_be_asked_about_by_its_number(world: World) -> None:
     await world.says("/agent spawn write a note")
     await world.until(world.terminals)
     await world.says("/agent status 1")
-    assert "1 attempt" in shown(await world.told("you", "Agent 1 is done\n"))
+    assert "Agent 1 is done" in shown(await world.told("you", "attempt 1: completed"))
     await world.says("/agent logs #1")
     assert "Writing note.txt" in shown(await world.told("you", "What agent 1 did"))
     await world.says("/agent list")
@@ -50,14 +52,14 @@ async def test_in_its_thread_an_agent_needs_no_number(world: World) -> None:
     root = await world.says("@agent try this")
     await world.until(world.terminals)
     for verb, part in (
-        ("status", "1 attempt: failed"),
+        ("status", "attempt 1: failed"),
         ("logs", "What agent 1 did"),
         ("diff", "The diff of agent 1 follows"),
         ("cancel", "there is nothing to stop"),
         ("list", "failed: "),
     ):
         await world.says(f"@agent {verb}", thread=root)
-        told = await world.told("you", part if verb != "status" else "attempt 1: failed")
+        told = await world.told("you", part)
         assert told.thread_ts == root
     world.script["try"] = []
     await world.says("@agent retry", thread=root)
@@ -260,7 +262,7 @@ TEXTS = [
     "make a < b && c > d &amp; keep &gt; as it is",
     "run this:\n```\nif a < b && \"c\":\n    print('<@U1>')\n```\nand `x > y`",
     "paint it 🎨 :tada: ünïcödé 漢字",
-    "an en–dash, an em—dash, and --repo in the middle",
+    f"an en{EN}dash, an em{EM}dash, and --repo in the middle",
     "*bold* _it_ ~no~ > quote",
 ]
 
@@ -273,13 +275,23 @@ async def test_a_task_is_exactly_what_was_typed(world: World, way: str, text: st
     assert (await world.agent(1, Status.COMPLETED)).task == text
 
 
+@pytest.mark.parametrize("way", ["/agent spawn ", "@agent "])
+async def test_pasted_markup_means_what_it_shows(world: World, way: str) -> None:
+    await world.begins()
+    person, channel = world.slack.user("teammate").id, world.slack.channel("general").id
+    await world.says(f"{way}ask <@{person}> in <#{channel}|general> about <https://example.org>")
+    view = await world.agent(1, Status.COMPLETED)
+    assert view.task == "ask @teammate in #general about <https://example.org>"
+
+
 @pytest.mark.parametrize("way", ["/agent spawn ", "@agent spawn "])
 async def test_options_written_on_a_phone_are_options(world: World, way: str) -> None:
+    task = f"{EM}repo is “new” {EN} ok"
     await world.begins()
     await world.says(
-        f"{way}—role reviewer –timeout 5m —budget 2,50 –base main -- —repo is “new” – ok"
+        f"{way}{EM}role reviewer {EN}timeout 5m {EM}budget 2,50 {EN}base main -- {task}"
     )
     view = await world.agent(1, Status.COMPLETED)
-    assert (view.role, view.base, view.task) == ("reviewer", "main", "—repo is “new” – ok")
+    assert (view.role, view.base, view.task) == ("reviewer", "main", task)
     [card] = [m for m in world.slack.messages("general") if is_card(m)]
     assert "reviewer" in shown(card)

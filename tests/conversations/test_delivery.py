@@ -14,7 +14,7 @@ from bot.posting import Mark, Poster, Spot
 from engine import AgentResult, Cause, Engine, Status
 from engine.models import Clock
 from engine.scripted import Finish, Wait, Write, failure
-from tests.conversations.conftest import World, is_card, is_notice, is_terminal, shown
+from tests.conversations.conftest import World, eventually, is_card, is_notice, is_terminal, shown
 
 sqlite = pytest.mark.parametrize("database_kind", ["sqlite"])  # the ledger's part is simple here
 
@@ -114,10 +114,7 @@ async def test_an_archived_channel_does_not_hold_up_the_others(world: World) -> 
     gate.set()
     await world.until(world.terminals)
     await world.ended(1, 2)
-    async with asyncio.timeout(20):
-        while not await program.engine.outbox.parked():
-            await asyncio.sleep(0.02)
-    assert await program.engine.outbox.parked() == [(1, "is_archived")]
+    assert await eventually(program.engine.outbox.parked) == [(1, "is_archived")]
     assert world.terminals("random") == []
 
 

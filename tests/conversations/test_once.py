@@ -10,9 +10,9 @@ import psycopg
 from bot.app import Intake, build
 from bot.connection import sockets, web_client
 from bot.directory import Directory
+from bot.local.socket_mode import Delivery
 from bot.metrics import Metrics
 from bot.program import open_program
-from bot.local.socket_mode import Delivery
 from engine import Status
 from engine.scripted import Write
 from tests.conversations.conftest import World, is_card

@@ -38,7 +38,6 @@ async def test_an_agent_finds_no_token_and_no_database(
     assert await mab.story(card) == ["done"]
     branch = (await mab.ledger.agent(1)).branch
     seen = repositories.git(mab.shop, "show", f"{branch}:seen.txt")
-    print(mab.answers())
     assert "MAB_RUN=" in seen
     told = mab.answers()
     assert told[0].text.strip() == "end"

@@ -20,7 +20,7 @@ from engine.scripted import Action, ScriptedExecutor
 from engine.settings import Limits, Poll, Repo, Settings
 from engine.spec import AgentSpec, Origin, Person
 from engine.states import TERMINAL, Status
-from engine.station import Listeners, Outside, worker
+from engine.station import Listeners, Outside, make_worker
 from engine.store import Database
 from engine.views import AgentView
 from engine.worker import Worker
@@ -74,7 +74,7 @@ class Station:
     async def worker(self) -> Worker:
         """A new worker process, as far as the ledger can tell."""
         outside = Outside({"PATH": "/usr/bin:/bin"}, {}, self.home / "mab.toml", self.home)
-        made = worker(self.workflows, ScriptedExecutor(self.script), outside, Listeners())
+        made = make_worker(self.workflows, ScriptedExecutor(self.script), outside, Listeners())
         await made.join("test")
         self.workers.append(made)
         return made

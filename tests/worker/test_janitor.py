@@ -23,6 +23,8 @@ from tests.worker.conftest import Station, git
 
 KEEP = timedelta(hours=48).total_seconds()
 MEGABYTE = "x" * 2**20
+# where the database is not the point
+once = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
 
 @dataclass
@@ -96,7 +98,7 @@ async def moved_in(station: Station, limits: Limits) -> House:
     """A worker and a janitor with these limits."""
     station.settings = station.settings.model_copy(update={"limits": limits})
     worker, clocks = await station.worker(), Clocks()
-    made = composition.janitor(worker)
+    made = composition.make_janitor(worker)
     workshop = made.workshop
     workshop = replace(workshop, worktrees=replace(workshop.worktrees, clock=clocks.calendar))
     return House(station, worker, replace(made, workshop=workshop, clock=clocks.monotonic), clocks)
@@ -120,6 +122,7 @@ async def test_a_worktree_is_kept_for_a_while_and_then_removed(house: House) -> 
     assert not list((house.root / ".records").iterdir())
 
 
+@once
 async def test_what_was_left_unsaved_is_on_the_branch_before_the_worktree_goes(
     house: House,
 ) -> None:
@@ -148,6 +151,7 @@ async def test_worktrees_of_an_agent_that_goes_on_are_left_alone(house: House) -
     assert [run.pruned_at is None for run in await house.runs()] == [False, True]
 
 
+@once
 async def test_a_worktree_that_is_gone_already_is_only_marked(house: House) -> None:
     view = await house.agent("first", hello="x")
     shutil.rmtree(only(house.root))
@@ -156,6 +160,7 @@ async def test_a_worktree_that_is_gone_already_is_only_marked(house: House) -> N
     assert house.station.on_branch(view, "hello") == "x"
 
 
+@once
 async def test_one_that_cannot_be_removed_waits_and_holds_up_nobody(house: House) -> None:
     first, second = await house.agent("first", hello="x"), await house.agent("second", hello="x")
     [record] = (house.root / ".records").glob(f"agent-{first.id}-*")
@@ -174,6 +179,7 @@ async def test_one_that_cannot_be_removed_waits_and_holds_up_nobody(house: House
     assert house.station.on_branch(second, "hello") == "x"
 
 
+@once
 async def test_the_oldest_go_when_the_disk_is_too_full(station: Station) -> None:
     house = await moved_in(station, Limits(per_user=50, disk_gb=2.5 / 1024))
     agents = []
@@ -190,6 +196,7 @@ async def test_the_oldest_go_when_the_disk_is_too_full(station: Station) -> None
     assert only_newest.exists()
 
 
+@once
 async def test_a_running_agent_keeps_its_worktree_however_full_the_disk(station: Station) -> None:
     house = await moved_in(station, Limits(per_user=50, disk_gb=0.1 / 1024, keep_hours=0))
     gate = asyncio.Event()
@@ -208,6 +215,7 @@ async def test_a_running_agent_keeps_its_worktree_however_full_the_disk(station:
     assert house.there() == []
 
 
+@once
 async def test_a_run_that_others_ended_keeps_its_worktree_while_it_is_at_work_here(
     house: House,
 ) -> None:
@@ -240,6 +248,7 @@ async def test_an_orphan_is_saved_and_removed_when_it_is_old_enough(house: House
     assert "worktree belongs to no run" in [told["event"] for told in logs]
 
 
+@once
 async def test_an_orphan_in_which_nothing_was_done_leaves_no_branch(house: House) -> None:
     await orphan(house)
     record = house.root / ".records" / "agent-99-20200101T000000000000.json"
@@ -249,6 +258,7 @@ async def test_an_orphan_in_which_nothing_was_done_leaves_no_branch(house: House
     assert not list((house.root / ".records").iterdir())
 
 
+@once
 async def test_what_cannot_be_saved_is_set_aside_and_never_deleted(house: House) -> None:
     _, path = await orphan(house, half="half")
     (house.root / ".records" / f"{path.name}.json").write_text("{}")
@@ -293,6 +303,19 @@ async def test_the_work_of_an_agent_that_a_reboot_ended_goes_on(house: House) ->
     await (await station.worker()).tick()
     view = await station.ended(agent)
     assert [change.path for change in view.work.files] == ["half.txt", "rest.txt"]
+
+
+@once
+async def test_two_workers_of_a_host_do_not_clear_away_the_same(house: House) -> None:
+    view = await house.agent("first", hello="x")
+    (only(house.root) / "later").write_text("written after the end")
+    other = composition.make_janitor(await house.station.worker())
+    await house.station.pass_time(KEEP + 1)
+    with capture_logs() as logs:
+        await asyncio.gather(house.janitor.tick(), other.tick())
+    assert [told["event"] for told in logs] == ["worktree removed"]
+    assert house.station.on_branch(view, "later") == "written after the end"
+    assert git("for-each-ref", "refs/mab/rescue", cwd=house.station.shop) == ""
 
 
 async def test_a_tick_takes_a_few_and_the_next_one_the_rest(house: House) -> None:
