@@ -32,6 +32,7 @@ LABELS = (
     "Ask about the code",
     "Try the Stop button",
 )
+ANYWHERE = {"Create a file", "Try the Stop button"}  # these ask for nothing that is there
 BUDGET = Decimal(1)  # US dollars a task
 SAMPLE = "calculator"
 
@@ -112,9 +113,9 @@ async def _begun(
     stack: AsyncExitStack, held: Secrets, config: Path, wanted: Wanted, left: Leftovers
 ) -> Demo:
     real = bool(held.values.get("ANTHROPIC_API_KEY")) and not wanted.no_key
-    slack = LocalSlack(
-        commands=[_command()], chips=_chips(), banner=REAL if real else PLAYED, banner_warns=real
-    )
+    chips = await asyncio.to_thread(_chips, left)
+    banner = REAL if real else PLAYED
+    slack = LocalSlack(commands=[_command()], chips=chips, banner=banner, banner_warns=real)
     try:
         await slack.start(port=wanted.port)
     except OSError as error:
@@ -141,9 +142,17 @@ def _settings(home: Path, repo: Path, slack: LocalSlack) -> DemoSettings:
     )
 
 
-def _chips() -> list[dict[str, str]]:
+def _chips(left: Leftovers) -> list[dict[str, str]]:
+    """The examples that fit the repository; a user's own has no calculator. Blocks."""
+    fitting = ANYWHERE | (
+        {"Summarise the README"} if (left.repo / "README.md").is_file() else set()
+    )
     pairs = zip(LABELS, CHIPS, strict=True)
-    return [{"label": label, "text": f"/agent spawn {task}"} for label, task in pairs]
+    return [
+        {"label": label, "text": f"/agent spawn {task}"}
+        for label, task in pairs
+        if left.is_sample or label in fitting
+    ]
 
 
 def _command() -> dict[str, object]:

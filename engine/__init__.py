@@ -7,12 +7,13 @@ from engine.demo_model import CHIPS, DemoModel
 from engine.errors import ConfigError, InvalidSpec, LostLease, MabError, NotFound, StaleMove
 from engine.executor import AgentResult, Confinement, Executor, Job, Sandbox, Step, Usage
 from engine.figures import Figures
+from engine.files import Handout
 from engine.outbox import Delivery, Outbox, Undelivered
 from engine.requests import AlreadyStarted, Wish
 from engine.scheduler import Beat, polling
 from engine.scripted import ScriptedExecutor
 from engine.settings import AgentPolicy, Limits, Poll, Repo, Section, Settings
-from engine.spec import AgentSpec, Origin, Person
+from engine.spec import LARGEST_FILE, MOST_FILES, AgentSpec, Context, File, Origin, Person
 from engine.states import TERMINAL, Cause, Kind, Status
 from engine.station import Listeners, Outside, make_janitor, make_worker
 from engine.store import Database, DatabaseAway, is_passing
@@ -33,6 +34,8 @@ from engine.workflows import Workflows
 
 __all__ = [
     "CHIPS",
+    "LARGEST_FILE",
+    "MOST_FILES",
     "TERMINAL",
     "AgentPolicy",
     "AgentResult",
@@ -46,6 +49,7 @@ __all__ = [
     "ClaudeExecutor",
     "ConfigError",
     "Confinement",
+    "Context",
     "Database",
     "DatabaseAway",
     "Delivery",
@@ -53,7 +57,9 @@ __all__ = [
     "Engine",
     "Executor",
     "Figures",
+    "File",
     "FileChange",
+    "Handout",
     "Inbox",
     "Incoming",
     "InvalidSpec",

@@ -11,9 +11,10 @@ from typing import Any
 import structlog
 
 from engine import processes
-from engine.claude import sandbox_tools
+from engine.briefing import Tray, briefing
+from engine.claude import restrictions
 from engine.errors import LostLease, MabError
-from engine.executor import AgentResult, Confinement, Executor, Job, Sandbox, Step, Usage
+from engine.executor import AgentResult, Confinement, Executor, Job, Step, Usage
 from engine.leases import Claim
 from engine.processes import ProcessTree
 from engine.repos import RepositoryError
@@ -22,17 +23,14 @@ from engine.sandbox import SandboxMissing, Shell
 from engine.settings import Settings
 from engine.states import Cause
 from engine.store import is_passing
+from engine.trays import Trays
 from engine.verdicts import Halt
-from engine.views import AgentView, Check, Note, NoteKind, Work
+from engine.views import AgentView, Check, Note, Work
 from engine.workshop import Bench, Workshop
 from engine.worktrees import DiskFull, WorktreeError
 
 COMMAND_SECONDS = 600.0  # for a repository's setup, and for its check
 RETURN_SECONDS = 8.0  # for an executor to return once its processes are gone
-INTERRUPTED = (
-    "An earlier attempt at this task was interrupted. What it had changed is in the working "
-    "directory, already committed. Look at it first, then go on from there."
-)
 log = structlog.get_logger()
 
 
@@ -42,6 +40,7 @@ class Tools:
 
     runs: Runs
     workshop: Workshop
+    trays: Trays
     executor: Executor
     settings: Settings
     host: str
@@ -49,12 +48,12 @@ class Tools:
     model_environment: Mapping[str, str]  # beside it, for the executor alone
     hidden: tuple[Path, ...]  # what agents must not read
 
-    def confinement(self, bench: Bench) -> Confinement:
+    def confinement(self, bench: Bench, tray: Tray | None = None) -> Confinement:
         """What an agent's processes may reach beside their workspace."""
         policy = self.settings.agent
-        return Confinement(
-            policy.sandbox, policy.network, self.hidden, readable=(bench.tree.common_dir,)
-        )
+        readable = (bench.tree.common_dir, *([tray.inside] if tray else []))
+        writable = (tray.out,) if tray else ()
+        return Confinement(policy.sandbox, policy.network, self.hidden, writable, readable)
 
 
 @dataclass
@@ -99,7 +98,7 @@ class Attempt:
                 self.halted, AgentResult(success=False, error=str(error), cause=_cause(error))
             )
         self.workspace = bench.tree.path
-        self.notes += await asyncio.to_thread(_restrictions, self.tools.settings.agent.sandbox)
+        self.notes += await asyncio.to_thread(restrictions, self.tools.settings.agent.sandbox)
         begun = self.tools.workshop.begun(bench, view, self.notes)
         await self.tools.runs.opened(self.claim, str(bench.tree.path), begun)
         result = await self._until_halted(self._work(view, policy, bench), policy)
@@ -107,7 +106,9 @@ class Attempt:
             raise LostLease(f"agent {self.claim.agent_id}, attempt {self.claim.attempt}")
         result, work = await self._bring_home(bench, view, result)
         result = replace(result, duration_ms=int((monotonic() - began) * 1000))
-        return Ending(self.halted, result, replace(work, notes=(*self.notes, *work.notes)))
+        taken = await self.tools.trays.take(view.id)
+        work = replace(work, notes=(*self.notes, *work.notes, *taken.notes))
+        return Ending(self.halted, result, work, taken.files)
 
     async def _bring_home(
         self, bench: Bench, view: AgentView, result: AgentResult
@@ -163,7 +164,7 @@ class Attempt:
             verdict = await self._command(repo.setup, bench)
             if not verdict.passed:
                 return AgentResult(success=False, error=verdict.tail, cause=Cause.SETUP)
-        result = await self.tools.executor.run(self._job(view, policy, bench), self)
+        result = await self.tools.executor.run(await self._job(view, policy, bench), self)
         if result.success and repo.check:
             await self._test(repo.check, bench)
         return result
@@ -175,8 +176,11 @@ class Attempt:
         except SandboxMissing as error:
             log.warning("not tested", reason=str(error))  # the note about Bash says it to people
 
-    def _job(self, view: AgentView, policy: Mapping[str, Any], bench: Bench) -> Job:
+    async def _job(self, view: AgentView, policy: Mapping[str, Any], bench: Bench) -> Job:
         tools = self.tools
+        given = await tools.runs.given(self.claim)
+        tray = await tools.trays.open(view.id, given.files, emptied=given.taken)
+        interrupted = bench.tree.head != bench.base.commit
         return Job(
             agent_id=view.id,
             attempt=self.claim.attempt,
@@ -185,10 +189,10 @@ class Attempt:
             model=str(policy["model"]),
             max_turns=int(policy["max_turns"]),
             budget=Decimal(policy["budget_usd"]),
-            confinement=tools.confinement(bench),
+            confinement=tools.confinement(bench, tray),
             environment={**self._environment(), **tools.model_environment},
             instructions=bench.instructions,
-            context=INTERRUPTED if bench.tree.head != bench.base.commit else "",
+            context=briefing(given.said, tray, given.files, interrupted=interrupted),
             trusted=tools.settings.repos[view.repo].trusted,
         )
 
@@ -226,14 +230,6 @@ class Attempt:
             if not is_passing(error):
                 raise
             log.warning("step not recorded", agent=self.claim.agent_id, error=str(error))
-
-
-def _restrictions(sandbox: Sandbox) -> list[Note]:
-    """What people should know of how this agent is confined; looks for programs, so it blocks."""
-    if sandbox is Sandbox.OFF:
-        return [Note(NoteKind.UNCONFINED)]
-    missing = sandbox_tools()
-    return [Note(NoteKind.BASH_OFF, ", ".join(missing))] if missing else []
 
 
 def _cause(error: BaseException) -> Cause:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from engine import claude_options, claude_program
 from engine.claude_session import Session
-from engine.executor import AgentResult, Job, Watch
+from engine.executor import AgentResult, Job, Sandbox, Watch
 from engine.states import Cause
+from engine.views import Note, NoteKind
 
 
 def sandbox_tools() -> tuple[str, ...]:
@@ -19,6 +20,14 @@ def sandbox_tools() -> tuple[str, ...]:
     if sys.platform == "darwin":
         return ()
     return tuple(name for name in ("bwrap", "socat") if shutil.which(name) is None)
+
+
+def restrictions(sandbox: Sandbox) -> list[Note]:
+    """What people should know of how this agent is confined; looks for programs, so it blocks."""
+    if sandbox is Sandbox.OFF:
+        return [Note(NoteKind.UNCONFINED)]
+    missing = sandbox_tools()
+    return [Note(NoteKind.BASH_OFF, ", ".join(missing))] if missing else []
 
 
 @dataclass(frozen=True)

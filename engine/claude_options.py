@@ -132,15 +132,16 @@ def settings(job: Job, using: Shell) -> dict[str, Any]:
     # Inside the sandbox every command is as harmless as another: none needs a permission.
     bash = [] if using is Shell.OFF else ["Bash"]
     web = [f"WebFetch(domain:{domain})" for domain in job.confinement.network]
+    read = [f"Read(/{_literal(path)}/**)" for path in job.confinement.readable]
     return {
-        "permissions": {"allow": [*bash, *web], "deny": list(_denials(job))},
+        "permissions": {"allow": [*bash, *web, *read], "deny": list(_denials(job))},
         "attribution": {"commit": "", "pr": ""},
         "skipWebFetchPreflight": True,  # the domains were chosen by people
     }
 
 
 def _denials(job: Job) -> Iterator[str]:
-    own = (job.workspace, *job.confinement.writable)
+    own = (job.workspace, *job.confinement.writable, *job.confinement.readable)
     for path in job.confinement.hidden:
         # Above the workspace a denial would shut the agent out of its own files; there it is
         # enough that reading outside the workspace is never allowed.

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
 from engine.clock import UtcDateTime
-from engine.states import Cause, Kind, Status
+from engine.states import Cause, Direction, Kind, Status
 
 Json = JSON().with_variant(JSONB(), "postgresql")
 BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers only INTEGER keys itself
@@ -73,4 +73,5 @@ class Base(DeclarativeBase):
         Status: Word(Status),
         Kind: Word(Kind),
         Cause: Word(Cause),
+        Direction: Word(Direction),
     }

@@ -18,6 +18,7 @@ from engine.models import Node, Run
 from engine.settings import Settings
 from engine.states import TERMINAL
 from engine.store import Database
+from engine.trays import Trays
 from engine.workshop import Workshop
 from engine.worktrees import Salvaged, Worktrees
 
@@ -56,6 +57,7 @@ class Janitor:
     host: str
     workshop: Workshop
     settings: Settings
+    trays: Trays
     active: Callable[[], Collection[Path]]  # worktrees in which this process is at work
     clock: Callable[[], float] = monotonic
     survey: Survey = field(default_factory=Survey)
@@ -153,8 +155,12 @@ class Janitor:
             return
         agent, attempt = kept.run
         pruned = update(Run).where(Run.node_id == agent, Run.attempt == attempt)
+        at_work = select(Run.node_id).where(Run.node_id == agent, Run.ended_at.is_(None))
         async with self.db.writing() as session:
             await session.execute(pruned.values(pruned_at=now()))
+            idle = await session.scalar(at_work.limit(1)) is None
+        if idle:  # what it was given and what it handed out is in the ledger
+            await self.trays.remove(agent)
 
     async def _clear(self, path: Path, remove: Callable[[Path], Awaitable[Salvaged]]) -> bool:
         """Remove a worktree; False when that must wait, which nobody else has to wait for."""

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.clock import now
 from engine.columns import Base, BigId, partial
-from engine.states import Cause, Kind, Status
+from engine.states import Cause, Direction, Kind, Status
 
 
 class Clock(Base):
@@ -83,6 +83,9 @@ class Node(Base):
     kind: Mapped[Kind] = mapped_column(default=Kind.AGENT)
     role: Mapped[str] = mapped_column(default="")
     task: Mapped[str]
+    context: Mapped[str] = mapped_column(default="")  # what was said before
+    quoted: Mapped[int] = mapped_column(default=0)  # messages in `context`
+    attached: Mapped[int] = mapped_column(default=0)  # files that came with the task
     unmet: Mapped[int] = mapped_column(default=0)
     repo: Mapped[str]
     base: Mapped[str] = mapped_column(default="")
@@ -112,6 +115,23 @@ class Node(Base):
         ),
         Index("ix_nodes_requested_by", "requested_by", "id"),
     )
+
+
+class File(Base):
+    """A file that people gave to an agent, or that an agent hands out."""
+
+    __tablename__ = "files"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id"))
+    attempt: Mapped[int] = mapped_column(default=0)  # that left it; 0 = it came with the task
+    direction: Mapped[Direction]
+    name: Mapped[str]
+    mimetype: Mapped[str]
+    content: Mapped[bytes]  # emptied once people have what was handed out
+    told_at: Mapped[datetime | None]  # when it was handed out
+
+    __table_args__ = (Index("ix_files_node_id", "node_id", "direction", "id"),)
 
 
 class Run(Base):

@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import reading
+from engine import files, reading
 from engine.clock import now
 from engine.errors import LostLease
+from engine.files import Handout
 from engine.models import Event, Workflow
 from engine.spec import Origin
 from engine.store import Database
@@ -159,6 +160,21 @@ class Outbox:
     async def refused(self, delivery: Delivery, notice: Notice) -> None:
         """The try surely had no effect."""
         await self._mark(delivery, notice, sending_at=None)
+
+    async def handouts(self, notice: Notice) -> list[Handout]:
+        """The files that belong to the end of an agent and have not been handed out yet."""
+        async with self.db.reading() as session:
+            return await files.untold(session, notice.agent.id, notice.agent.attempt)
+
+    async def content(self, handout: Handout) -> bytes:
+        """What is in a file."""
+        async with self.db.reading() as session:
+            return await files.content(session, handout.id)
+
+    async def handed_out(self, delivery: Delivery, handout: Handout) -> None:
+        """People have a file."""
+        async with self._holding(delivery, {}) as session:
+            await files.told(session, handout.id)
 
     async def delivered(self, delivery: Delivery, notice: Notice, receipt: Json) -> None:
         """People have been told."""

@@ -137,6 +137,7 @@ def _view(
 _SAME = (
     "task", "role", "repo", "base", "status", "attempt", "failures", "max_failures",
     "created_at", "branch", "ended_at", "available_at", "result", "error", "cause",
+    "quoted", "attached",
 )  # fmt: skip
 
 

@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from engine import files
 from engine.advance import move
 from engine.clock import now
 from engine.errors import LostLease
@@ -15,6 +17,7 @@ from engine.executor import AgentResult, Step, Usage
 from engine.leases import Claim, Leases
 from engine.models import Node, Run
 from engine.reading import STEP, WORK, agent, facts
+from engine.spec import File
 from engine.states import Status
 from engine.store import lock
 from engine.verdicts import Halt, RunOutcome, Standing, Verdict, judge
@@ -29,6 +32,16 @@ class Ending:
     halt: Halt | None
     result: AgentResult
     work: Work = field(default_factory=Work)
+    files: tuple[File, ...] = ()  # that the agent has left for people
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an agent gets beside its task."""
+
+    said: str  # before it was asked for
+    files: tuple[File, ...]
+    taken: bool  # what the last attempt left for people is in the ledger
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,17 @@ class Runs:
         async with self.workflows.db.reading() as session:
             node = await session.get_one(Node, claim.agent_id)
             return await agent(session, claim.agent_id), node.policy
+
+    async def given(self, claim: Claim) -> Given:
+        """What the agent gets beside its task."""
+        before = select(Run.outcome).where(
+            Run.node_id == claim.agent_id, Run.attempt < claim.attempt
+        )
+        async with self.workflows.db.reading() as session:
+            node = await session.get_one(Node, claim.agent_id)
+            last = await session.scalar(before.order_by(Run.attempt.desc()).limit(1))
+            came = await files.attached(session, claim.agent_id)
+            return Given(node.context, came, last != RunOutcome.LOST)
 
     async def opened(self, claim: Claim, workspace: str, work: Work) -> None:
         """The workspace is ready; `work` says what is known before the work begins."""
@@ -86,6 +110,7 @@ class Runs:
             if ending.halt is not Halt.LOST:  # what a lost run had used was written at its steps
                 ended |= {**_spent(result.usage), "duration_ms": result.duration_ms}
             await self.leases.hold(session, claim, **ended)
+            files.hand_out(session, node.id, claim.attempt, ending.files)
             await move(session, node, verdict.status, **_moved(verdict, ending, node.failures))
             if verdict.outcome is RunOutcome.LOST and verdict.status is Status.PENDING:
                 told: dict[str, Any] = {"agent": facts(await agent(session, node.id))}

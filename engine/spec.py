@@ -1,12 +1,14 @@
 """What a person asks for, checked. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
 from engine.errors import InvalidSpec
 
 MAX_TASK = 30_000  # characters
+MOST_FILES = 10  # with one task, and from one agent
+LARGEST_FILE = 10 * 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,23 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class File:
+    """A file that goes with an agent: people gave it, or the agent hands it out."""
+
+    name: str
+    mimetype: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What was said before an agent was asked for, as text that the agent is given."""
+
+    text: str = ""
+    messages: int = 0  # that are quoted in it
+
+
+@dataclass(frozen=True)
 class AgentSpec:
     """A task for one agent, with what differs from the configuration's defaults."""
 
@@ -36,6 +55,8 @@ class AgentSpec:
     model: str = ""
     timeout: timedelta | None = None
     budget: Decimal | None = None  # US dollars
+    context: Context = Context()
+    files: tuple[File, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.task.strip():

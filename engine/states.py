@@ -23,6 +23,13 @@ class Kind(StrEnum):
     GATE = "gate"
 
 
+class Direction(StrEnum):
+    """Which way a file goes."""
+
+    IN = "in"  # people gave it to an agent
+    OUT = "out"  # an agent hands it out
+
+
 class Cause(StrEnum):
     """Why an attempt of an agent failed."""
 

@@ -17,6 +17,7 @@ from engine.processes import host_identity
 from engine.repos import Repos
 from engine.runs import Runs
 from engine.settings import Settings
+from engine.trays import Trays
 from engine.worker import Worker
 from engine.workflows import Workflows
 from engine.workshop import Workshop
@@ -67,6 +68,7 @@ def make_worker(
     tools = Tools(
         runs=Runs(workflows, leases, listeners.charged),
         workshop=workshop(settings),
+        trays=Trays(_trays(settings)),
         executor=executor,
         settings=settings,
         host=host,
@@ -84,13 +86,20 @@ def make_janitor(worker: Worker) -> Janitor:
     def active() -> list[Path]:
         return [at for attempt in worker.attempts.values() if (at := attempt.workspace)]
 
-    return Janitor(worker.workflows.db, tools.host, tools.workshop, tools.settings, active)
+    return Janitor(
+        worker.workflows.db, tools.host, tools.workshop, tools.settings, tools.trays, active
+    )
 
 
 def _hidden(settings: Settings, outside: Outside) -> tuple[Path, ...]:
     secret = (outside.user_home / name for name in SECRET_PLACES)
     ledger = (settings.ledger, *_ledger_files(settings.database))
-    return (*ledger, outside.config.resolve(), *outside.hidden, *secret)
+    return (*ledger, _trays(settings), outside.config.resolve(), *outside.hidden, *secret)
+
+
+def _trays(settings: Settings) -> Path:
+    """Where all agents' files lie; each agent sees its own."""
+    return settings.home.expanduser().resolve() / "files"
 
 
 def _ledger_files(url: str) -> Iterator[Path]:

@@ -61,6 +61,7 @@ class Database:
             event.listen(engine.sync_engine, "begin", _begin_sqlite)
         else:
             engine = create_async_engine(url, pool_pre_ping=True, connect_args=_KEEPALIVE)
+            event.listen(engine.sync_engine, "connect", _prepare_postgresql)
         return cls(engine, url)
 
     @property
@@ -114,6 +115,7 @@ class Database:
 
 
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "connect_timeout": 10}
+IDLE_SECONDS = 10  # a process that stands still in a transaction would keep its locks for ever
 UNREACHABLE = (OperationalError, InterfaceError)
 
 
@@ -146,6 +148,13 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
     for pragma in SQLITE_PRAGMAS:
         cursor.execute(pragma)
     cursor.close()
+
+
+def _prepare_postgresql(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+    cursor.close()
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:

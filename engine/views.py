@@ -20,6 +20,7 @@ class NoteKind(StrEnum):
     INTERRUPTED = "interrupted"  # an earlier attempt was lost or handed over; detail: how
     LEFT_OUT = "left_out"  # detail: files that could not be committed, and why
     SUBMODULES = "submodules"  # submodules are present and were not checked out
+    NOT_HANDED_OUT = "not_handed_out"  # detail: files for people that were left out, and why
     LFS_POINTERS = "lfs_pointers"  # detail: git-lfs is missing, files are pointers
 
 
@@ -108,6 +109,8 @@ class AgentView:
     ahead: int = 0  # pending: agents that are served before this one
     model: str = ""
     cancelling: bool = False
+    quoted: int = 0  # messages that it was given as context
+    attached: int = 0  # files that came with the task
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,8 @@ class Worker:
             if self.attempts and await self.leases.braked():
                 for attempt in self.attempts.values():
                     attempt.halt(Halt.HANDOVER)
-            for lost in await self.leases.take_over(LOST_PER_TICK, self.attempts):
+            held = {*self.attempts, *self.closing}
+            for lost in await self.leases.take_over(LOST_PER_TICK, held):
                 self.closing.add(lost.key)
                 self._spawn(self._close_lost(lost))
             if not self.stopping:
@@ -173,8 +174,9 @@ class Worker:
 
     async def renew(self) -> None:
         """Renew all leases; freeze the agents while that is impossible, end those we lost."""
+        held = {*self.attempts, *self.closing}  # what is claimed meanwhile is not in question
         try:
-            ours = await self.leases.renew({*self.attempts, *self.closing})
+            lost = held - await self.leases.renew(held)
         except Exception as error:
             if not is_passing(error):
                 raise
@@ -182,7 +184,7 @@ class Worker:
             return
         self.renewed = monotonic()
         for key, attempt in list(self.attempts.items()):
-            if key not in ours:
+            if key in lost:
                 attempt.halt(Halt.LOST)
             elif self._frozen:
                 await processes.thaw(attempt.tree)

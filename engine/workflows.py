@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import brake, reading
+from engine import brake, files, reading
 from engine.advance import admissible, advance, first_in_line, move
 from engine.commands import answer, settle
 from engine.errors import InvalidSpec, NotFound, StaleMove
@@ -61,6 +61,7 @@ class Workflows:
             node = self._node(spec, request)
             session.add(node)
             await session.flush()
+            files.attach(session, node.id, spec.files)
             append(session, node, "agent.spawned")
             await answer(session, wish.key, f"agent {node.id}", wish.reply(node.id))
             await advance(session, workflow.id, self.settings.limits.per_user)
@@ -75,6 +76,9 @@ class Workflows:
             request_id=request.id,
             role=spec.role,
             task=spec.task,
+            context=spec.context.text,
+            quoted=spec.context.messages,
+            attached=len(spec.files),
             repo=spec.repo,
             base=spec.base,
             requested_by=request.by,

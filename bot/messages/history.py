@@ -35,7 +35,8 @@ def logs(agent: AgentView, entries: Sequence[LogEntry]) -> Message:
         return Message(text, [blocks.plain(f"Agent {agent.id} has done nothing yet.")])
     shown = [words.bounded(_entry(entry), WIDTH) for entry in entries[-INLINE:]]
     cut = len(entries) > INLINE or any(len(_entry(entry)) > WIDTH for entry in entries)
-    small = "UTC time, #attempt, step." + (" The file has everything." if cut else "")
+    more = " The file in your direct messages has everything." if cut else ""
+    small = f"UTC time, #attempt, step.{more}"
     seen = [
         blocks.mrkdwn(f"*{title}*"),
         blocks.preformatted("\n".join(shown), INLINE * (WIDTH + 1)),

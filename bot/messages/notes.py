@@ -19,6 +19,7 @@ SENTENCES = {
     NoteKind.INTERRUPTED: "An earlier attempt was interrupted.",
     NoteKind.LEFT_OUT: "Some files could not be committed.",
     NoteKind.SUBMODULES: "The repository has submodules; they were not checked out.",
+    NoteKind.NOT_HANDED_OUT: "Some files that the agent wanted to hand out are not here.",
     NoteKind.LFS_POINTERS: "git-lfs is missing here: large files are only pointers.",
 }
 

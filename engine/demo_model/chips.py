@@ -17,17 +17,11 @@ CHIPS = (HELLO, SUMMARY, REPAIR, QUESTION, COUNT)
 
 
 def known(task: str) -> Brain | None:
-    """How to do a task that is word for word one of the examples; None for others."""
-    match task.strip().rstrip(".!"):
-        case chip if chip == SUMMARY:
-            return _summarise
-        case chip if chip == REPAIR:
-            return _repair
-        case chip if chip == QUESTION:
-            return _explain
-        case chip if chip == COUNT:
-            return _count
-    return None  # HELLO is an ordinary wish
+    """How to do a task that is word for word one of the examples, capitals aside, or None."""
+    brains = {SUMMARY: _summarise, REPAIR: _repair, QUESTION: _explain, COUNT: _count}
+    asked = task.strip().rstrip(".!").casefold()
+    known_by = {example.casefold(): brain for example, brain in brains.items()}
+    return known_by.get(asked)  # HELLO is an ordinary wish
 
 
 def failed(result: Result) -> Turn:

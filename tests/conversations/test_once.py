@@ -6,14 +6,18 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 
 import psycopg
+from sqlalchemy import update
 
 from bot.app import Intake, build
 from bot.connection import sockets, web_client
 from bot.directory import Directory
 from bot.local.socket_mode import Delivery
+from bot.messages import VIEW_DIFF
 from bot.metrics import Metrics
 from bot.program import open_program
-from engine import Status
+from engine import Database, Inbox, Incoming, Status
+from engine.commands import TELLING_SECONDS, answer
+from engine.models import Clock
 from engine.scripted import Write
 from tests.conversations.conftest import World, is_card
 
@@ -28,6 +32,7 @@ async def one_agent(world: World) -> None:
     await world.delivered()
     assert [view.id for view in await world.agents()] == [1]
     assert len(world.terminals()) == 1
+    assert [m.text for m in world.slack.ephemerals("you") if "Already" in m.text] == []
     assert len([m for m in world.slack.messages("general") if is_card(m)]) == 1
 
 
@@ -73,15 +78,18 @@ async def test_a_command_that_comes_four_times_starts_one_agent(world: World) ->
     await one_agent(world)
 
 
-async def test_a_button_that_is_pressed_and_delivered_twice_acts_once(world: World) -> None:
+async def test_a_button_whose_press_comes_four_times_acts_once(world: World) -> None:
+    world.script["note"] = [Write("note.txt", "x")]
     await world.begins()
-    await world.says("@agent look around")
-    await world.until(world.terminals)
-    await world.says("/agent cancel 1")
-    told = await world.told("you", "nothing to stop")
-    assert "Agent 1 is done" in told.text
-    assert len(world.slack.ephemerals("you")) == 2  # that it was queued, and this
+    await world.says("@agent write a note")
+    [told] = await world.until(world.terminals)
+    assert (await world.slack.presses("you", told, VIEW_DIFF)).ok
+    [press] = [d for d in world.slack.deliveries if d.kind == "interactive"]
+    for _ in range(COPIES - 1):
+        assert (await world.slack.parts.desk.sockets.send(press.kind, press.payload)).acked
+    await world.until(world.slack.files)
     await one_agent(world)
+    assert len(world.slack.files()) == 1
 
 
 @asynccontextmanager
@@ -128,6 +136,20 @@ async def test_two_programs_on_one_ledger_act_as_one(world: World) -> None:
     assert told == ["Agent 1 is queued", "Agent 2 is queued"]
     assert len(world.terminals()) == 2
     assert len([m for m in world.slack.messages("general") if is_card(m)]) == 2
+
+
+async def test_a_reply_is_told_by_one_program(db: Database) -> None:
+    first, second = Inbox(db), Inbox(db)
+    await first.record(Incoming("command:1", "command", {}, "U1"))
+    async with db.writing() as session:
+        await answer(session, "command:1", "told", {"text": "Agent 1 is queued"})
+    assert [reply.key for reply in await first.replies()] == ["command:1"]
+    assert await second.replies() == []
+    async with db.writing() as session:  # the first has died before it could tell
+        await session.execute(update(Clock).values(seconds=Clock.seconds + TELLING_SECONDS + 1))
+    assert [reply.key for reply in await second.replies()] == ["command:1"]
+    await second.replied("command:1")
+    assert await first.replies() == []
 
 
 @contextmanager

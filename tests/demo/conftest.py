@@ -1,6 +1,7 @@
 """The demo as a program of its own, and its page in the hands of a person."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ import aiohttp
 import pytest
 
 Json = dict[str, Any]
-SECONDS = 30.0
+SECONDS = 60.0
 UNSET = ("ANTHROPIC_", "CLAUDE", "MAB_", "SLACK_", "GIT_")
 
 
@@ -115,12 +116,20 @@ class Page:
 
     async def told(self, part: str) -> Json:
         """The first message, from now on, whose text has this part."""
+        return await self._first(lambda message: part in message.get("text", ""))
+
+    async def shows(self, pattern: str) -> Json:
+        """The first message, from now on, with this pattern in it."""
+        return await self._first(
+            lambda message: re.search(pattern, json.dumps(message)) is not None
+        )
+
+    async def _first(self, fits: Callable[[Json], bool]) -> Json:
         async with asyncio.timeout(SECONDS):
             while True:
                 event: Json = await self.socket.receive_json()
-                message: Json = event.get("message") or {}
-                if part in message.get("text", ""):
-                    return message
+                if fits(event.get("message") or {}):
+                    return dict(event["message"])
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 import pytest
@@ -35,7 +35,6 @@ PROJECT = Path(__file__).parents[2]
 SECONDS = 40.0  # after which a test that waits for something fails
 CONFINED = Sandbox.OFF if sandbox_tools() else Sandbox.AUTO
 SLEEP = "python3 -c 'import time; time.sleep(60)'"
-T = TypeVar("T")
 
 
 def scene(file: str, *then: Turn) -> list[Turn]:
@@ -175,7 +174,9 @@ class Installation:
         """Ask for an agent; the card."""
         answer = await self.slack.commands("you", "general", f"/agent spawn {task}")
         assert answer.ok, answer
-        return await self.slack.settled(lambda: self._card(task), timeout=SECONDS)
+        card = await self.slack.settled(lambda: self._card(task), timeout=SECONDS)
+        assert card is not None
+        return card
 
     def _card(self, task: str) -> Message | None:
         roots = (m for m in self.slack.messages("general") if m.thread_ts is None)
@@ -205,7 +206,7 @@ class Installation:
 
     async def at_work(self, agent: int = 1) -> str:
         """Wait until an agent sits in its shell; the marker of its processes."""
-        markers = await until(lambda: self._sleeping(agent))
+        markers: list[str] = await until(lambda: self._sleeping(agent))
         return markers[0]
 
     def _sleeping(self, agent: int) -> list[str]:
@@ -295,15 +296,15 @@ def in_short(message: Message) -> str:
     return next((word for part, word in known.items() if part in message.text), message.text)
 
 
-async def until(condition: Callable[[], T | Awaitable[T]], seconds: float = SECONDS) -> T:
-    """The first true value of the condition."""
+async def until(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
+    """The first true value of the condition, which may be a coroutine function."""
     deadline = time.monotonic() + seconds
     while True:
-        value: Any = condition()
+        value = condition()
         if isinstance(value, Awaitable):
             value = await value
         if value:
-            return value  # type: ignore[no-any-return]
+            return value
         assert time.monotonic() < deadline, "it did not come true in time"
         await asyncio.sleep(0.1)
 

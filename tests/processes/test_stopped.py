@@ -2,7 +2,6 @@
 
 import signal
 
-
 import pytest
 from aiohttp import ClientSession
 
@@ -10,6 +9,7 @@ from engine.states import Status
 from tests.processes.conftest import LONG, REST, Installation, marked
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 async def test_a_stop_hands_over_and_every_request_ends_once_after_the_restart(
     mab: Installation,
 ) -> None:

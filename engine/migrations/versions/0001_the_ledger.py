@@ -148,6 +148,9 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("task", sa.Text(), nullable=False),
+        sa.Column("context", sa.Text(), nullable=False),
+        sa.Column("quoted", sa.Integer(), nullable=False),
+        sa.Column("attached", sa.Integer(), nullable=False),
         sa.Column("unmet", sa.Integer(), nullable=False),
         sa.Column("repo", sa.Text(), nullable=False),
         sa.Column("base", sa.Text(), nullable=False),
@@ -246,6 +249,22 @@ def upgrade() -> None:
         batch_op.create_index("ix_events_node_id", ["node_id", "id"], unique=False)
 
     op.create_table(
+        "files",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("node_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("direction", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("mimetype", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["node_id"], ["nodes.id"], name=op.f("fk_files_node_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_files")),
+    )
+    with op.batch_alter_table("files", schema=None) as batch_op:
+        batch_op.create_index("ix_files_node_id", ["node_id", "direction", "id"], unique=False)
+
+    op.create_table(
         "runs",
         sa.Column("node_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
@@ -290,6 +309,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("runs")
+    op.drop_table("files")
     op.drop_table("events")
     op.drop_table("nodes")
     op.drop_table("requests")

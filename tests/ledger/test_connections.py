@@ -1,0 +1,41 @@
+"""Connections that end in the middle of something."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from engine.commands import Incoming, record
+from engine.store import IDLE_SECONDS, Database, is_passing
+
+ALIVE = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_who_stands_still_in_a_transaction_loses_it_and_may_try_again(db: Database) -> None:
+    async with db.reading() as session:
+        limit = await session.scalar(text("SHOW idle_in_transaction_session_timeout"))
+    assert limit == f"{IDLE_SECONDS}s"
+    with pytest.raises(DBAPIError) as lost:
+        await _stand_still(db)
+    assert is_passing(lost.value)
+    async with db.writing() as session:
+        assert await session.scalar(text("SELECT 1")) == 1
+
+
+async def _stand_still(db: Database) -> None:
+    async with db.writing() as session:
+        await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
+        pid = await session.scalar(text("SELECT pg_backend_pid()"))
+        async with asyncio.timeout(10), db.reading() as looking:
+            while await looking.scalar(ALIVE, {"pid": pid}):
+                await looking.commit()  # the view is one of the transaction's beginning
+                await asyncio.sleep(0.02)
+        await session.execute(text("SELECT 1"))
+
+
+async def test_the_inbox_knows_what_it_has(db: Database) -> None:
+    incoming = Incoming("command:1", "command", {}, "U1")
+    assert await record(db, incoming)
+    assert not await record(db, incoming)
