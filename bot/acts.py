@@ -14,6 +14,7 @@ from bot.messages import Message
 from bot.replies import packed
 from bot.repository import Ask, Chosen, Unknown, choose
 from bot.settings import BotSettings
+from bot.surroundings import Surveyor
 from engine import (
     AgentSpec,
     AgentView,
@@ -80,6 +81,7 @@ class Acts:
     engine: Engine
     directory: Directory
     settings: BotSettings
+    surveyor: Surveyor
     bot_name: str = "agent"
 
     async def do(self, command: Command | Refusal, asked: Asked) -> Outcome:
@@ -136,8 +138,10 @@ class Acts:
         return choose(spec.repo, asked.payload["channel"], thread, self.settings.repos)
 
     async def _start(self, spec: AgentSpec, asked: Asked) -> Outcome:
+        around = await self.surveyor.survey(asked.payload)
+        spec = replace(spec, context=around.context, files=around.files)
         try:
-            wish = asked.wish(lambda agent: packed(messages.queued(agent)))
+            wish = asked.wish(lambda agent: packed(messages.queued(agent, around.lacks)))
             await self.engine.workflows.start(spec, wish)
         except AlreadyStarted as started:
             twin = await self.engine.ledger.agent(started.agent_id)

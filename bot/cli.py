@@ -84,7 +84,6 @@ async def _demo(held: Secrets, wanted: Wanted) -> None:
         typer.echo(_opening(running))
         await stop.wait()
         typer.echo("\nEnding; what agents have done so far is kept …")
-    await running.left.swept()
     typer.echo(await running.left.told())
 
 

@@ -13,6 +13,9 @@ from engine import Incoming
 
 Body = Mapping[str, Any]
 
+FILES = 50  # that are recorded of one message; Slack takes no more than 10
+NAME = 200  # characters
+
 
 class Kind(StrEnum):
     """What came in."""
@@ -68,6 +71,7 @@ def _message(body: Body, bot_user: str) -> Incoming | None:
         "channel": channel,
         "ts": ts,
         "thread": str(event.get("thread_ts") or ts),
+        "files": _files(event),
     }
     return Incoming(f"message:{team}/{channel}:{ts}", Kind.MESSAGE, payload, str(event["user"]))
 
@@ -106,7 +110,22 @@ def _shortcut(body: Body) -> Incoming | None:
         "channel": channel,
         "ts": ts,
         "thread": str(message.get("thread_ts") or ts),
+        "files": _files(message),
         "response_url": str(body.get("response_url", "")),
     }
     key = f"shortcut:{body.get('trigger_id', '')}"
     return Incoming(key, Kind.SHORTCUT, payload, str((body.get("user") or {}).get("id", "")))
+
+
+def _files(message: Body) -> list[dict[str, Any]]:
+    """What is attached to a message, as far as fetching it needs it."""
+    return [
+        {
+            "id": str(file.get("id", "")),
+            "name": slack_text.storable(str(file.get("name") or file.get("title") or ""))[:NAME],
+            "mimetype": slack_text.storable(str(file.get("mimetype") or ""))[:NAME],
+            "size": int(file.get("size") or 0),
+            "url": str(file.get("url_private_download") or file.get("url_private") or ""),
+        }
+        for file in (message.get("files") or ())[:FILES]
+    ]

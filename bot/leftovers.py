@@ -4,7 +4,6 @@ import asyncio
 import os
 import shlex
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +11,6 @@ from bot.sample import git
 
 HEADS = "refs/heads/"
 OURS = ("refs/heads/agent/", "refs/mab/")
-# What the CLI's sandbox puts into a git directory to hold its mounts, and leaves there when it
-# is killed. A config.lock that stays keeps git from writing its configuration.
-MOUNT_POINTS = (
-    *("config.lock", "config.worktree", "glab-cli", "remotes"),
-    *("info/.claude-sandbox-noreplace", "objects/info/.claude-sandbox-noreplace"),
-    *("objects/info/alternates", "objects/info/commit-graphs/.claude-sandbox-noreplace"),
-    "objects/info/commit-graphs",
-)
 
 
 @dataclass(frozen=True)
@@ -29,19 +20,11 @@ class Leftovers:
     home: Path
     repo: Path
     before: frozenset[str]  # refs
-    missing: tuple[Path, ...]  # mount points that were not there
 
     @classmethod
     async def watching(cls, home: Path, repo: Path) -> "Leftovers":
         """Begin to look; raises RuntimeError when git fails."""
-        common = await git(repo, "rev-parse", "--git-common-dir", env=_environment())
-        git_dir = repo / common.rstrip("\n")
-        missing = await asyncio.to_thread(_missing, git_dir)
-        return cls(home, repo, frozenset(await _refs(repo)), missing)
-
-    async def swept(self) -> None:
-        """Take away what killed sandboxes have left; only when no agent works any more."""
-        await asyncio.to_thread(_sweep, self.missing)
+        return cls(home, repo, frozenset(await _refs(repo)))
 
     async def told(self) -> str:
         """The branches with their files, and the one command that removes everything."""
@@ -89,21 +72,6 @@ class Leftovers:
 
     def _git(self, *arguments: str) -> list[str]:
         return ["git", "-C", str(self.repo), *arguments]
-
-
-def _missing(git_dir: Path) -> tuple[Path, ...]:
-    points = (git_dir / name for name in MOUNT_POINTS)
-    return tuple(point for point in points if not point.exists())
-
-
-def _sweep(points: Iterable[Path]) -> None:
-    """Remove those that are there now and empty; what holds something is somebody's work."""
-    for point in points:
-        with suppress(OSError):
-            if point.is_dir():
-                point.rmdir()
-            elif point.stat().st_size == 0:
-                point.unlink()
 
 
 async def _refs(repo: Path) -> list[str]:

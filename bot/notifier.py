@@ -157,6 +157,8 @@ class Notifier:
             await self.engine.outbox.posted(delivery, notice, {"ts": ts})
         if message.file is not None:
             await self._attach(spot, message.file, ts if again else "")
+        if notice.name == "request.ended":
+            await self._hand_out(delivery, spot, notice, ts if again else "")
         await self.engine.outbox.delivered(delivery, notice, {"ts": ts})
 
     async def _attempt(
@@ -171,6 +173,15 @@ class Notifier:
             if failure is not None and failure.trouble is Trouble.REFUSED:
                 await self.engine.outbox.refused(delivery, notice)
             raise
+
+    async def _hand_out(self, delivery: Delivery, spot: Spot, notice: Notice, since: str) -> None:
+        """Post what the agent has left for people, one file after the other."""
+        outbox = self.engine.outbox
+        for handout in await outbox.handouts(notice):
+            title = f"From agent {notice.agent.id}: {handout.name}"
+            file = Attachment(handout.name, title, await outbox.content(handout))
+            await self._attach(spot, file, since)
+            await outbox.handed_out(delivery, handout)
 
     async def _attach(self, spot: Spot, file: Attachment, since: str) -> None:
         if not (since and await self.poster.has_file(spot, file, since)):

@@ -17,6 +17,7 @@ from bot.app import Intake, build
 from bot.connection import Sockets, sockets, web_client
 from bot.conversation import Conversation
 from bot.directory import Directory
+from bot.downloads import Downloads
 from bot.health import Health, Probe, address
 from bot.inbox import Interpreter
 from bot.metrics import Metrics
@@ -25,6 +26,7 @@ from bot.posting import Poster
 from bot.replies import Replies
 from bot.secrets import Secrets
 from bot.settings import BotSettings
+from bot.surroundings import Surveyor
 from engine import (
     Beat,
     ConfigError,
@@ -128,10 +130,11 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
     trace = program.metrics.trace()
     async with web_client(token, given.settings.slack_api_url, trace) as client:
         directory = Directory(client, given.settings.access.groups)
+        surveyor = Surveyor(directory, Downloads(client))
         notifier = Notifier(engine, Poster(client), program.metrics.first_card.observe)
         interpreter = Interpreter(
             engine.inbox,
-            Conversation(engine, directory, Acts(engine, directory, given.settings)),
+            Conversation(engine, directory, Acts(engine, directory, given.settings, surveyor)),
         )
 
         async def interpret() -> None:

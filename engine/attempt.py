@@ -101,7 +101,8 @@ class Attempt:
         self.notes += await asyncio.to_thread(restrictions, self.tools.settings.agent.sandbox)
         begun = self.tools.workshop.begun(bench, view, self.notes)
         await self.tools.runs.opened(self.claim, str(bench.tree.path), begun)
-        result = await self._until_halted(self._work(view, policy, bench), policy)
+        async with self.tools.workshop.mounts.in_use(bench.tree.common_dir):
+            result = await self._until_halted(self._work(view, policy, bench), policy)
         if self.halted is Halt.LOST:
             raise LostLease(f"agent {self.claim.agent_id}, attempt {self.claim.attempt}")
         result, work = await self._bring_home(bench, view, result)

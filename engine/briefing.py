@@ -40,8 +40,8 @@ def _kind(file: File) -> str:
 
 def _out(tray: Tray) -> str:
     return (
-        f"Files that people should get beside your answer (a screenshot, a report) go into "
-        f"{tray.out}: at most {MOST_FILES} files, each at most "
-        f"{LARGEST_FILE // 2**20} MiB, no directories. They are posted with your last message. What belongs to the repository stays in the "
-        f"working directory."
+        "Files that people should get beside your answer (a screenshot, a report) go into "
+        f"{tray.out}: at most {MOST_FILES} files, each at most {LARGEST_FILE // 2**20} MiB, no "
+        "directories. They are posted with your last message. What belongs to the repository "
+        "stays in the working directory."
     )

@@ -5,6 +5,7 @@ batches; what cannot be removed is left where it is and tried again after the ne
 """
 
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -15,6 +16,7 @@ from sqlalchemy import ColumnElement, literal_column, or_, select, update
 from engine.clock import now
 from engine.leases import RunKey
 from engine.models import Node, Run
+from engine.repos import RepositoryError
 from engine.settings import Settings
 from engine.states import TERMINAL
 from engine.store import Database
@@ -72,6 +74,7 @@ class Janitor:
         async with self.workshop.repos.locks.held("janitor"):
             if self._survey_due():
                 await self._look_around()
+                await self._sweep_repositories()
             room = BATCH
             room -= await self._prune_old(room)
             room -= await self._make_room(room)
@@ -94,6 +97,13 @@ class Janitor:
         if self._excess() > 0:
             limit = self.settings.limits.disk_gb
             log.warning("worktrees fill the disk", used_gb=survey.used / GIB, limit_gb=limit)
+
+    async def _sweep_repositories(self) -> None:
+        """Take away what killed sandboxes have left in the repositories."""
+        for name in self.settings.repos:
+            with suppress(RepositoryError):  # its next agent will say so
+                repo = await self.workshop.repos.open(name)
+                await self.workshop.mounts.sweep(repo.git_dir)
 
     async def _known(self, paths: Collection[Path]) -> dict[str, str]:
         """Those of the worktrees that runs, live or kept, know, and the host of each run."""

@@ -32,15 +32,35 @@ class Locks:
             finally:
                 os.close(file)
 
+    @asynccontextmanager
+    async def shared(self, name: str) -> AsyncIterator[None]:
+        """Hold the lock of this name together with others who share it."""
+        file = await asyncio.to_thread(self._open, name)
+        try:
+            while not _taken(file, fcntl.LOCK_SH):  # noqa: ASYNC110 - another process holds it
+                await asyncio.sleep(POLL)
+            yield
+        finally:
+            os.close(file)
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[bool]:
+        """Hold the lock of this name if nobody else does, and say whether that is so."""
+        file = await asyncio.to_thread(self._open, name)
+        try:
+            yield _taken(file)
+        finally:
+            os.close(file)
+
     def _open(self, name: str) -> int:
         self._directory.mkdir(parents=True, exist_ok=True)
         file = hashlib.sha256(name.encode()).hexdigest()[:16] + ".lock"
         return os.open(self._directory / file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
-def _taken(file: int) -> bool:
+def _taken(file: int, how: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

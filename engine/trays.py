@@ -120,6 +120,8 @@ def _take(out: Path) -> Taken:
                     found.append((name, _content(folder, name, room=len(found) < MOST_FILES)))
                 except _Unfit as why:
                     left.append(f"{safe(name)} ({why})")
+    except FileNotFoundError:  # the agent never began
+        return Taken()
     except OSError as error:
         return Taken(left_out=(f"everything ({error.strerror})",))
     named = zip(unique(name for name, _ in found), found, strict=True)

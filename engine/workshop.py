@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.mounts import Mounts
 from engine.repos import Base, OpenRepo, Repos
 from engine.views import AgentView, Check, Note, NoteKind, Work
 from engine.worktrees import Saved, Worktree, Worktrees, slug
@@ -28,6 +29,11 @@ class Workshop:
     repos: Repos
     worktrees: Worktrees
     push: Mapping[str, bool]  # by repository: whether branches go to its remote
+
+    @property
+    def mounts(self) -> Mounts:
+        """What the sandbox leaves in repositories."""
+        return Mounts(self.repos.locks)
 
     async def open(self, view: AgentView) -> Bench:
         """Open a worktree for an agent's next attempt; raises RepositoryError, WorktreeError.
@@ -109,7 +115,9 @@ class Workshop:
             remote_commit=before.remote_commit,
             notes=tuple(_saved_notes(saved)),
         )
-        return await self._publish(await self.repos.open(view.repo), view.base, view, work)
+        repo = await self.repos.open(view.repo)
+        await self.mounts.sweep(repo.git_dir)
+        return await self._publish(repo, view.base, view, work)
 
     async def discard(self, workspace: Path) -> None:
         """Remove a worktree whose work has been kept, so that its branch is free."""

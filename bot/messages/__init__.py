@@ -1,5 +1,14 @@
 """All prose that people read: pure functions from facts to Slack's messages."""
 
+from bot.messages.accepted import (
+    UNREAD,
+    not_fetched,
+    not_slacks,
+    not_supported,
+    queued,
+    too_large,
+    too_many,
+)
 from bot.messages.blocks import Attachment, Message
 from bot.messages.card import STOP, card
 from bot.messages.history import logs
@@ -18,7 +27,6 @@ from bot.messages.replies import (
     not_found,
     not_in_channel,
     paused,
-    queued,
     refused,
     resumed,
     retried,
@@ -37,6 +45,7 @@ __all__ = [
     "REPAIR",
     "RETRY",
     "STOP",
+    "UNREAD",
     "VIEW_DIFF",
     "Attachment",
     "Message",
@@ -52,8 +61,11 @@ __all__ = [
     "listing",
     "logs",
     "not_ended",
+    "not_fetched",
     "not_found",
     "not_in_channel",
+    "not_slacks",
+    "not_supported",
     "paused",
     "queued",
     "refused",
@@ -62,6 +74,8 @@ __all__ = [
     "status",
     "stopping",
     "taken_over",
+    "too_large",
+    "too_many",
     "unavailable",
     "unknown_repo",
     "which_agent",

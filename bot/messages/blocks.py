@@ -24,7 +24,7 @@ class Attachment:
 
     name: str
     title: str
-    content: str
+    content: str | bytes
 
 
 @dataclass(frozen=True)

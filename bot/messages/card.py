@@ -78,9 +78,18 @@ def _facts(agent: AgentView) -> str:
         parts.append(words.code(agent.repo, 80))
     if branch := agent.branch or agent.work.branch:
         parts.append(f"branch {words.code(branch)}")
+    if given := _given(agent):
+        parts.append(given)
     if agent.started_at:
         parts.append(f"started {words.moment(agent.started_at)}")
     return " · ".join(parts)
+
+
+def _given(agent: AgentView) -> str:
+    """What the agent got beside its task."""
+    quoted = f"{words.count(agent.quoted, 'message')} as context" if agent.quoted else ""
+    files = words.count(agent.attached, "file") if agent.attached else ""
+    return f"with {' and '.join(filter(None, [quoted, files]))}" if quoted or files else ""
 
 
 def state(agent: AgentView, shown: Card) -> tuple[str, str]:

@@ -34,11 +34,6 @@ BECAUSE = {
 }
 
 
-def queued(agent_id: int) -> Message:
-    """The acknowledgement of a spawn: one line."""
-    return _line(f"Agent {agent_id} is queued")
-
-
 def already_started(agent: AgentView, value: str) -> Message:
     """The same task of the same person is under way; `value` comes back with the button's click."""
     said = f"Already started agent {agent.id} with this task. Start another?"
