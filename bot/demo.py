@@ -126,7 +126,9 @@ async def _begun(
         values |= (await stack.enter_async_context(DemoModel())).environment
     values |= {"SLACK_BOT_TOKEN": slack.bot_token, "SLACK_APP_TOKEN": slack.app_token}
     settings = _settings(left.home, left.repo, slack)
-    given = Given(settings, Secrets(values, held.files), dict(os.environ), config)
+    given = Given(
+        settings, Secrets(values, held.files), dict(os.environ), config, drain_seconds=0.5
+    )
     await stack.enter_async_context(running(given, ClaudeExecutor()))
     return Demo(slack, real, left)
 

@@ -85,23 +85,23 @@ class Downloads:
 def _sentence(listed: Json, error: BaseException) -> str:
     if isinstance(error, _Refused):
         return str(error)
-    expected = (aiohttp.ClientError, OSError, TimeoutError, asyncio.CancelledError)
+    expected = (aiohttp.ClientError, OSError, TimeoutError, ValueError, asyncio.CancelledError)
     if not isinstance(error, expected):
         log.error("file not fetched", exc_info=error)
     return messages.not_fetched(str(listed["name"]))
 
 
 def from_slack(url: str, api: str) -> bool:
-    """Whether an address is the Web API's own host, or a host below it: the token goes there."""
-    try:
-        asked, ours = urlsplit(url), urlsplit(api)
-        if _origin(asked) == _origin(ours):
-            return True
-        below = (asked.hostname or "").endswith(f".{ours.hostname}")
-        return below and asked.scheme == "https" and asked.port is None and not asked.username
-    except ValueError:
-        return False
+    """Whether an address is the Web API's own host, or a host below it: the token goes there.
+
+    Raises ValueError for what is no address.
+    """
+    asked, ours = urlsplit(url), urlsplit(api)
+    if _origin(asked) == _origin(ours):
+        return True
+    host, below = _origin(asked)[1], f".{ours.hostname}"
+    return _origin(asked) == ("https", host, None, None) and host.endswith(below)
 
 
-def _origin(url: SplitResult) -> tuple[object, ...]:
-    return url.scheme, url.hostname, url.port, url.username
+def _origin(url: SplitResult) -> tuple[str, str, int | None, str | None]:
+    return url.scheme, url.hostname or "", url.port, url.username

@@ -56,6 +56,7 @@ class Given:
     environ: Mapping[str, str]  # without them
     config: Path
     user_home: Path = field(default_factory=Path.home)
+    drain_seconds: float = 6.0  # for running agents to end by themselves when it stops
 
     def secret(self, name: str) -> str:
         """A secret that the program cannot do without; raises ConfigError."""
@@ -163,6 +164,7 @@ async def open_worker(program: Program, executor: Executor) -> AsyncIterator[Wor
     outside = Outside(given.environ, held.values, given.config, given.user_home, held.files)
     listeners = Listeners(program.wake, program.metrics.charge)
     made = make_worker(program.engine.workflows, executor, outside, listeners)
+    made.drain_seconds = given.drain_seconds
     await made.join(version("multi-agent-builder"))
     keeping = asyncio.create_task(made.keep_leases())
     program.add("worker", made.tick, given.settings.poll.seconds)

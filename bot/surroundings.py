@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -27,7 +27,7 @@ log = structlog.stdlib.get_logger(__name__)
 class Surroundings:
     """What an agent gets beside its task, and what people should know was left out."""
 
-    context: Context = Context()
+    context: Context = field(default_factory=Context)
     files: tuple[File, ...] = ()
     lacks: tuple[str, ...] = ()  # sentences
 

@@ -25,7 +25,6 @@ from engine.views import Work
 from engine.workflows import Workflows
 
 LOST_PER_TICK = 10
-DRAIN_SECONDS = 6.0  # running agents may end by themselves before they are handed over
 HANDOVER_SECONDS = 11.0  # for that; what is left then is found by its dead worker's leases
 log = structlog.get_logger()
 
@@ -38,7 +37,7 @@ class Worker:
     leases: Leases
     workflows: Workflows
     told: Callable[[], None] = lambda: None  # somebody should look at the outbox
-    drain_seconds: float = DRAIN_SECONDS
+    drain_seconds: float = 6.0  # for running agents to end by themselves when it stops
     attempts: dict[RunKey, Attempt] = field(default_factory=dict)
     closing: set[RunKey] = field(default_factory=set)  # lost runs that are being closed here
     last_tick: float = field(default_factory=monotonic)

@@ -102,7 +102,7 @@ def state(agent: AgentView, shown: Card) -> tuple[str, str]:
         case Status.PENDING:
             return _queued(agent, shown), ""
         case Status.BLOCKED:
-            return "Queued: starts when others have ended", ""
+            return "Queued: starts when one of your other agents has ended", ""
         case Status.WAITING:
             return "Waiting for people", ""
         case _:

@@ -281,7 +281,7 @@ def test_nothing_public_is_missing_here() -> None:
 STATES = [
     (PENDING, "Queued: 3 ahead of you, 4 of 4 slots busy"),
     (replace(PENDING, ahead=0), "Queued: next in line, 4 of 4 slots busy"),
-    (replace(PENDING, status=Status.BLOCKED), "Queued: starts when others have ended"),
+    (replace(PENDING, status=Status.BLOCKED), "Queued: starts when one of your other agents has ended"),
     (
         replace(PENDING, failures=1, available_at=AT, cause=Cause.OVERLOADED),
         "Trying again at 14:02 UTC: the model is overloaded",
