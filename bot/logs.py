@@ -11,7 +11,10 @@ from structlog.typing import Processor
 from bot.secrets import Redaction, Secrets
 
 # libraries that tell of every poll, request or statement when they may
-_QUIET = ("apscheduler", "aiohttp.access", "sqlalchemy", "asyncio", "aiosqlite", "claude_agent_sdk")
+_QUIET = (
+    *("apscheduler", "aiohttp.access", "sqlalchemy", "alembic", "asyncio", "aiosqlite"),
+    "claude_agent_sdk",
+)
 # calls it an error whenever the CLI is stopped, which the attempt's outcome tells better
 _MUTED = ("claude_agent_sdk._internal.query",)
 

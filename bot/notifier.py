@@ -17,7 +17,7 @@ AT_ONCE = 8  # threads that are served side by side
 DUE = 100
 EDITS = 40  # card edits a minute in the whole workspace; Slack allows about 50
 EDIT_PAUSE = 3.0  # seconds between two edits of one card
-LONGEST_PAUSE = 300.0
+LONGEST_PAUSE = 60.0
 log = structlog.stdlib.get_logger(__name__)
 
 

@@ -137,7 +137,7 @@ def _reached() -> Iterator[None]:
 
 def _make_room(directory: Path) -> None:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds what people said
     except OSError as error:
         raise DatabaseAway(f"there is no place for the database: {error}") from error
 
