@@ -10,8 +10,8 @@ import aiohttp
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import messages
 from bot.filetypes import fits, is_supported
+from bot.messages import accepted
 from engine import LARGEST_FILE, MOST_FILES, File
 
 SECONDS = 25.0  # for all files of a message
@@ -50,20 +50,20 @@ class Downloads:
         files = tuple(got for got in found if isinstance(got, File))
         pairs = zip(listed, found, strict=False)
         told = [_sentence(file, got) for file, got in pairs if isinstance(got, BaseException)]
-        told += [messages.too_many(str(file["name"])) for file in listed[MOST_FILES:]]
+        told += [accepted.too_many(str(file["name"])) for file in listed[MOST_FILES:]]
         return Fetched(files, tuple(told))
 
     async def _fetch(self, listed: Json) -> File:
         name, mimetype = str(listed["name"]), str(listed["mimetype"]).lower()
         if not is_supported(mimetype):
-            raise _Refused(messages.not_supported(name))
+            raise _Refused(accepted.not_supported(name))
         if listed["size"] > LARGEST_FILE:
-            raise _Refused(messages.too_large(name))
+            raise _Refused(accepted.too_large(name))
         if not from_slack(str(listed["url"]), self.client.base_url):
-            raise _Refused(messages.not_slacks(name))
+            raise _Refused(accepted.not_slacks(name))
         content = await self._content(listed, name)
         if not fits(mimetype, content):
-            raise _Refused(messages.not_supported(name))
+            raise _Refused(accepted.not_supported(name))
         return File(name, mimetype, content)
 
     async def _content(self, listed: Json, name: str) -> bytes:
@@ -73,12 +73,12 @@ class Downloads:
         async with session.get(listed["url"], headers=token, allow_redirects=False) as response:
             page = response.content_type == "text/html" != listed["mimetype"]
             if response.status != 200 or page:  # Slack's sign-in page: the token may not
-                raise _Refused(messages.not_fetched(name))
+                raise _Refused(accepted.not_fetched(name))
             content = bytearray()
             async for chunk in response.content.iter_chunked(CHUNK):
                 content += chunk
                 if len(content) > LARGEST_FILE:
-                    raise _Refused(messages.too_large(name))
+                    raise _Refused(accepted.too_large(name))
             return bytes(content)
 
 
@@ -88,7 +88,7 @@ def _sentence(listed: Json, error: BaseException) -> str:
     expected = (aiohttp.ClientError, OSError, TimeoutError, ValueError, asyncio.CancelledError)
     if not isinstance(error, expected):
         log.error("file not fetched", exc_info=error)
-    return messages.not_fetched(str(listed["name"]))
+    return accepted.not_fetched(str(listed["name"]))
 
 
 def from_slack(url: str, api: str) -> bool:

@@ -10,7 +10,7 @@ import structlog
 
 from bot import messages
 from bot.messages import Attachment, Message
-from bot.posting import Failure, Mark, Poster, Spot, Trouble, understood
+from bot.posting import Enclosure, Failure, Mark, Poster, Spot, Trouble, understood
 from engine import Delivery, Engine, LostLease, MabError, Notice, Undelivered, is_passing
 
 AT_ONCE = 8  # threads that are served side by side
@@ -179,11 +179,11 @@ class Notifier:
         outbox = self.engine.outbox
         for handout in await outbox.handouts(notice):
             title = f"From agent {notice.agent.id}: {handout.name}"
-            file = Attachment(handout.name, title, await outbox.content(handout))
+            file = Enclosure(handout.name, title, await outbox.content(handout))
             await self._attach(spot, file, since)
             await outbox.handed_out(delivery, handout)
 
-    async def _attach(self, spot: Spot, file: Attachment, since: str) -> None:
+    async def _attach(self, spot: Spot, file: Attachment | Enclosure, since: str) -> None:
         if not (since and await self.poster.has_file(spot, file, since)):
             await self.poster.upload(spot, file)
 

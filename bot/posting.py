@@ -89,6 +89,15 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Enclosure:
+    """A file of an agent's, byte for byte."""
+
+    name: str
+    title: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Poster:
     """The Slack calls that speak in threads."""
 
@@ -117,7 +126,7 @@ class Poster:
             metadata=mark.metadata,
         )
 
-    async def upload(self, spot: Spot, file: Attachment) -> None:
+    async def upload(self, spot: Spot, file: Attachment | Enclosure) -> None:
         """Post a file."""
         await self.client.files_upload_v2(
             channel=spot.channel,
@@ -135,7 +144,7 @@ class Poster:
                 return str(message["ts"])
         return ""
 
-    async def has_file(self, spot: Spot, file: Attachment, since: str) -> bool:
+    async def has_file(self, spot: Spot, file: Attachment | Enclosure, since: str) -> bool:
         """Whether a file of this name was posted after the message `since`."""
         return any(
             shared.get("name") == file.name and float(message["ts"]) > float(since)

@@ -10,9 +10,10 @@ import aiohttp
 import structlog
 from slack_sdk.errors import SlackClientError
 
-from bot import messages, slack_text
+from bot import slack_text
 from bot.directory import Directory
 from bot.downloads import Downloads
+from bot.messages import accepted
 from bot.quoting import MESSAGES, Said, Standing, quoted
 from engine import Context, File
 
@@ -47,7 +48,7 @@ class Surveyor:
                 context = await self._above(payload)
         except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
             log.warning("conversation not read", error=str(error))
-            return Surroundings(Context(), fetched.files, (messages.UNREAD, *fetched.refused))
+            return Surroundings(Context(), fetched.files, (accepted.UNREAD, *fetched.refused))
         return Surroundings(context, fetched.files, fetched.refused)
 
     async def _above(self, payload: Json) -> Context:

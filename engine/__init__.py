@@ -1,7 +1,7 @@
 """The engine's front door: what a front end may use. Nothing else is public."""
 
 from engine.api import Engine, Inbox, Ledger
-from engine.claude import ClaudeExecutor, sandbox_tools
+from engine.claude import ClaudeExecutor
 from engine.commands import Incoming, Recorded, Reply, Settled
 from engine.demo_model import CHIPS, DemoModel
 from engine.errors import ConfigError, InvalidSpec, LostLease, MabError, NotFound, StaleMove
@@ -10,6 +10,7 @@ from engine.figures import Figures
 from engine.files import Handout
 from engine.outbox import Delivery, Outbox, Undelivered
 from engine.requests import AlreadyStarted, Wish
+from engine.sandbox import sandbox_tools
 from engine.scheduler import Beat, polling
 from engine.scripted import ScriptedExecutor
 from engine.settings import AgentPolicy, Limits, Poll, Repo, Section, Settings

@@ -12,14 +12,13 @@ import structlog
 
 from engine import processes
 from engine.briefing import Tray, briefing
-from engine.claude import restrictions
 from engine.errors import LostLease, MabError
 from engine.executor import AgentResult, Confinement, Executor, Job, Step, Usage
 from engine.leases import Claim
 from engine.processes import ProcessTree
 from engine.repos import RepositoryError
 from engine.runs import Ending, Runs
-from engine.sandbox import SandboxMissing, Shell
+from engine.sandbox import SandboxMissing, Shell, restrictions
 from engine.settings import Settings
 from engine.states import Cause
 from engine.store import is_passing

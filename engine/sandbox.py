@@ -20,6 +20,7 @@ from engine.errors import MabError
 from engine.executor import Confinement, Sandbox
 from engine.programs import CommandResult, Started
 from engine.proxy import Proxy
+from engine.views import Note, NoteKind
 
 PROBE_SECONDS = 10.0
 PROXY_PORT = 3128  # inside; the sandbox has a loopback of its own
@@ -96,6 +97,21 @@ class Shell:
         confined = self.confinement.sandbox is not Sandbox.OFF
         private = {"TMPDIR": "/tmp"} if confined else {}  # noqa: S108 - private inside
         return {**self.environment, **more, **private, processes.MARKER: marker}
+
+
+def sandbox_tools() -> tuple[str, ...]:
+    """The programs that the CLI's sandbox needs and this host lacks."""
+    if sys.platform == "darwin":
+        return ()
+    return tuple(name for name in ("bwrap", "socat") if shutil.which(name) is None)
+
+
+def restrictions(sandbox: Sandbox) -> list[Note]:
+    """What people should know of how this agent is confined; looks for programs, so it blocks."""
+    if sandbox is Sandbox.OFF:
+        return [Note(NoteKind.UNCONFINED)]
+    missing = sandbox_tools()
+    return [Note(NoteKind.BASH_OFF, ", ".join(missing))] if missing else []
 
 
 async def trouble(confinement: Confinement) -> str:

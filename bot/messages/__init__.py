@@ -1,14 +1,6 @@
 """All prose that people read: pure functions from facts to Slack's messages."""
 
-from bot.messages.accepted import (
-    UNREAD,
-    not_fetched,
-    not_slacks,
-    not_supported,
-    queued,
-    too_large,
-    too_many,
-)
+from bot.messages.accepted import queued
 from bot.messages.blocks import Attachment, Message
 from bot.messages.card import STOP, card
 from bot.messages.history import logs
@@ -45,7 +37,6 @@ __all__ = [
     "REPAIR",
     "RETRY",
     "STOP",
-    "UNREAD",
     "VIEW_DIFF",
     "Attachment",
     "Message",
@@ -61,11 +52,8 @@ __all__ = [
     "listing",
     "logs",
     "not_ended",
-    "not_fetched",
     "not_found",
     "not_in_channel",
-    "not_slacks",
-    "not_supported",
     "paused",
     "queued",
     "refused",
@@ -74,8 +62,6 @@ __all__ = [
     "status",
     "stopping",
     "taken_over",
-    "too_large",
-    "too_many",
     "unavailable",
     "unknown_repo",
     "which_agent",

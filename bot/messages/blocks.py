@@ -24,7 +24,7 @@ class Attachment:
 
     name: str
     title: str
-    content: str | bytes
+    content: str
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.local import File
 from engine import LARGEST_FILE, MOST_FILES, Job, ScriptedExecutor, Status
 from engine.scripted import Action, Write
 from tests.conversations.conftest import World, is_terminal, shown
@@ -17,12 +16,6 @@ async def ask(world: World, task: str, *files: tuple[str, bytes]) -> str:
     """Ask for an agent with files."""
     text = f"<@{world.slack.bot_user}> {task}"
     return await world.slack.says("you", "general", text, files=files)
-
-
-def handed(world: World, name: str) -> list[File]:
-    """The files of this name that the bot has posted."""
-    bot = world.slack.bot_user
-    return [file for file in world.slack.files() if file.name == name and file.user == bot]
 
 
 async def test_an_image_and_a_text_reach_the_agent(world: World) -> None:
@@ -70,9 +63,8 @@ async def test_what_cannot_be_used_is_told_and_the_agent_starts(world: World) ->
 @once
 async def test_a_file_that_slack_does_not_give_is_told(world: World) -> None:
     await world.begins()
-    file = world.slack.parts.state
     await ask(world, "look", ("gone.txt", b"gone"))
-    del file.files[next(f.id for f in world.slack.files() if f.name == "gone.txt")]
+    world.slack.parts.state.files.clear()
     told = shown(await world.told("you", "Agent 1 is queued"))
     assert "“gone.txt”: it could not be downloaded from Slack" in told
     assert (await world.agent(1, Status.COMPLETED)).attached == 0
@@ -100,7 +92,7 @@ async def test_a_delivery_that_broke_off_hands_out_each_file_once(world: World) 
         out = job.confinement.writable[0]
         return [Write(str(out / f"{name}.txt"), name) for name in ("one", "two", "three")]
 
-    world.slack.faults.fail("files.completeUploadExternal", error="internal_error", after=1)
+    world.slack.faults.lose_answers("files.completeUploadExternal")
     await world.begins(ScriptedExecutor(leave))
     await world.says("/agent spawn make three")
     card = await world.card()
@@ -109,4 +101,3 @@ async def test_a_delivery_that_broke_off_hands_out_each_file_once(world: World) 
     assert [f.name for m in thread for f in m.files] == ["one.txt", "three.txt", "two.txt"]
     assert len(world.slack.thread("general", card.ts)) == 5
     assert len(world.terminals()) == 1
-    assert handed(world, "one.txt")

@@ -15,11 +15,12 @@ import psutil
 import pytest
 
 from engine import processes
-from engine.claude import ClaudeExecutor, sandbox_tools
+from engine.claude import ClaudeExecutor
 from engine.demo_model import Call, Cut, DemoModel, Fail, Scene, Script, Turn, call, say
 from engine.demo_model.conversation import Result, read
 from engine.executor import AgentResult, Confinement, Job, Sandbox, Step, Usage
 from engine.processes import MARKER, ProcessTree, new_marker
+from engine.sandbox import sandbox_tools
 from engine.states import Cause
 
 SECRET = "xoxb-not-for-agents"

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from bot import sample
-from engine.claude import ClaudeExecutor, sandbox_tools
+from engine.claude import ClaudeExecutor
 from engine.demo_model import (
     CHIPS,
     Call,
@@ -31,6 +31,7 @@ from engine.demo_model.brain import answer
 from engine.demo_model.sources import last_lines, repair, sections, unnumbered
 from engine.demo_model.wishes import Append, Create, understand
 from engine.executor import Confinement, Job, Sandbox, Step, Usage
+from engine.sandbox import sandbox_tools
 
 UNDERSTOOD = [
     (CHIPS[0], Create("hello.txt", "Hello from agent!")),

@@ -121,7 +121,7 @@ async def test_a_lost_run_that_was_to_be_cancelled_is_cancelled(ledger: LedgerWo
 async def test_finishing_cancelling_and_claiming_at_once_does_not_deadlock(
     ledger: LedgerWorld,
 ) -> None:
-    for round_ in range(20):
+    for round_ in range(8):
         agents = [await ledger.spawn(f"{round_}/{n}", _person(n), f"t{round_}") for n in range(6)]
         claims = await ledger.claim(free=3)
         stop = Ending(Halt.CANCEL, AgentResult(success=False))

@@ -21,12 +21,12 @@ from sqlalchemy import select
 
 from bot.local import LocalSlack, Message
 from engine.api import Ledger
-from engine.claude import sandbox_tools
 from engine.demo_model import Conversation, DemoModel, Request, Result, Turn, call, say
 from engine.demo_model.conversation import read
 from engine.executor import Sandbox
 from engine.models import Event
 from engine.processes import MARKER
+from engine.sandbox import sandbox_tools
 from engine.store import Database
 from engine.views import RunView
 from tests import repositories

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot import messages
 from bot.access import Access, Action, Actor, Denied, Why
 from bot.grammar import Refusal
-from bot.messages import Message, answer, causes, manual, notes, words
+from bot.messages import Message, accepted, answer, causes, manual, notes, words
 from bot.parsing import parse
 from engine.errors import NotFound
 from engine.executor import Step, Usage
@@ -145,6 +145,16 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
         "Agent 12 changed nothing: Fix the login",
     ),
     "queued": (messages.queued(12), "Agent 12 is queued"),
+    "queued without some of what was given": (
+        messages.queued(
+            12, [accepted.UNREAD, accepted.too_large(EVIL), *[accepted.too_many("x")] * 99]
+        ),
+        "Agent 12 is queued",
+    ),
+    "card of an agent that was given much": (
+        card(replace(PENDING, quoted=14, attached=1)),
+        "Agent 12 is queued: Fix the login",
+    ),
     "already started": (
         messages.already_started(ACTIVE, "key"),
         "Already started agent 12 with this task. Start another?",
@@ -278,10 +288,20 @@ def test_nothing_public_is_missing_here() -> None:
     assert functions == used
 
 
+def test_the_card_says_what_the_agent_was_given() -> None:
+    assert "· with 14 messages as context ·" in shown(card(replace(ACTIVE, quoted=14)))
+    both = shown(card(replace(ACTIVE, quoted=1, attached=2)))
+    assert "· with 1 message as context and 2 files ·" in both
+    assert "with" not in shown(card(replace(ACTIVE, task="x")))
+
+
 STATES = [
     (PENDING, "Queued: 3 ahead of you, 4 of 4 slots busy"),
     (replace(PENDING, ahead=0), "Queued: next in line, 4 of 4 slots busy"),
-    (replace(PENDING, status=Status.BLOCKED), "Queued: starts when one of your other agents has ended"),
+    (
+        replace(PENDING, status=Status.BLOCKED),
+        "Queued: starts when one of your other agents has ended",
+    ),
     (
         replace(PENDING, failures=1, available_at=AT, cause=Cause.OVERLOADED),
         "Trying again at 14:02 UTC: the model is overloaded",

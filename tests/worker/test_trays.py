@@ -10,11 +10,12 @@ from sqlalchemy import select
 
 from engine import files
 from engine.briefing import INTERRUPTED
-from engine.claude import ClaudeExecutor, sandbox_tools
+from engine.claude import ClaudeExecutor
 from engine.demo_model import DemoModel, Scene, Script, call, say
 from engine.demo_model.conversation import read
 from engine.executor import Job
 from engine.models import File as Row
+from engine.sandbox import sandbox_tools
 from engine.scripted import Action, ScriptedExecutor, Write, failure
 from engine.spec import LARGEST_FILE, MOST_FILES, Context, File
 from engine.states import Cause, Direction, Status
