@@ -124,6 +124,15 @@ async def test_an_out_tray_that_is_a_link_is_not_followed(trays: Trays, tmp_path
     assert (elsewhere / "key").exists()
 
 
+async def test_what_a_lost_attempt_left_waits_for_the_next_one(trays: Trays) -> None:
+    out = (await trays.open(7, (), emptied=True)).out
+    (out / "report.md").write_text("half")
+    await trays.open(7, (), emptied=False)
+    assert [file.content for file in (await trays.take(7)).files] == [b"half"]
+    await trays.open(7, (), emptied=True)
+    assert (await trays.take(7)).files == ()
+
+
 async def test_an_agent_that_never_began_has_left_nothing(trays: Trays) -> None:
     assert (await trays.take(9)).notes == ()
 
