@@ -28,11 +28,15 @@ async def _stand_still(db: Database) -> None:
     async with db.writing() as session:
         await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
         pid = await session.scalar(text("SELECT pg_backend_pid()"))
-        async with asyncio.timeout(10), db.reading() as looking:
-            while await looking.scalar(ALIVE, {"pid": pid}):
-                await looking.commit()  # the view is one of the transaction's beginning
+        async with asyncio.timeout(10):
+            while await _lives(db, pid):
                 await asyncio.sleep(0.02)
         await session.execute(text("SELECT 1"))
+
+
+async def _lives(db: Database, pid: int | None) -> bool:
+    async with db.reading() as session:  # the view is one of its transaction's beginning
+        return bool(await session.scalar(ALIVE, {"pid": pid}))
 
 
 async def test_the_inbox_knows_what_it_has(db: Database) -> None:
