@@ -18,6 +18,8 @@ from engine.proxy import Proxy, Refused, Stream, allowed, dial_public, is_public
 from engine.sandbox import SandboxMissing, Shell, mounts, trouble
 from tests.repositories import create, git
 
+PYTHON = Path(sys.executable).resolve()  # an environment in /tmp is not seen in the sandbox
+
 here = asyncio.run(trouble(Confinement(Sandbox.REQUIRED)))
 confining = pytest.mark.skipif(bool(here), reason=here)
 bridging = pytest.mark.skipif(bool(here) or not shutil.which("socat"), reason=here or "no socat")
@@ -343,9 +345,7 @@ async def test_a_sandbox_reaches_the_proxy_and_only_the_proxy(tmp_path: Path) ->
         "  except urllib.error.HTTPError as error: print(error.code, error.read().decode())\n"
     )
     (tmp_path / "fetch.py").write_text(fetch)
-    result = await shell(tmp_path, confinement).run(
-        f"{Path(sys.executable).resolve()} -I fetch.py; exit 5", 30
-    )
+    result = await shell(tmp_path, confinement).run(f"{PYTHON} -I fetch.py; exit 5", 30)
     assert "403 evil.invalid:80 is not in [agent] network" in result.tail
     assert "403 127.0.0.2 is an address of this host" in result.tail
     assert result.exit_code == 5
