@@ -4,44 +4,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from time import monotonic
 
 import structlog
 
 from bot import messages
 from bot.messages import Attachment, Message
+from bot.pace import Pace, TooFast
 from bot.posting import Enclosure, Failure, Mark, Poster, Spot, Trouble, understood
 from engine import Delivery, Engine, LostLease, MabError, Notice, Undelivered, is_passing
 
 AT_ONCE = 8  # threads that are served side by side
 DUE = 100
-EDITS = 40  # card edits a minute in the whole workspace; Slack allows about 50
 EDIT_PAUSE = 3.0  # seconds between two edits of one card
 LONGEST_PAUSE = 60.0
 log = structlog.stdlib.get_logger(__name__)
-
-
-@dataclass
-class EditBudget:
-    """How many cards may be edited now."""
-
-    per_minute: float = EDITS
-    tokens: float = EDITS / 4
-    clock: Callable[[], float] = monotonic
-    _filled: float = field(default_factory=monotonic)
-
-    def take(self) -> bool:
-        """Use one edit, if there is one."""
-        passed, self._filled = self.clock() - self._filled, self.clock()
-        self.tokens = min(self.per_minute / 4, self.tokens + passed * self.per_minute / 60)
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
-
-    def empty(self, seconds: float) -> None:
-        """Slack asked for a pause."""
-        self.tokens = -seconds * self.per_minute / 60
 
 
 @dataclass
@@ -51,7 +27,7 @@ class Notifier:
     engine: Engine
     poster: Poster
     carded: Callable[[float], None] = lambda _: None  # seconds from a request to its card
-    edits: EditBudget = field(default_factory=EditBudget)
+    pace: Pace = field(default_factory=Pace)
 
     async def tick(self) -> None:
         """Deliver everything that is due now."""
@@ -72,6 +48,8 @@ class Notifier:
         with structlog.contextvars.bound_contextvars(workflow=workflow_id):
             try:
                 await self._deliver(delivery)
+            except TooFast as pause:
+                await self.engine.outbox.wait(delivery, pause.seconds)
             except LostLease:
                 log.warning("somebody else speaks in this thread now")
             except Exception as error:
@@ -109,6 +87,7 @@ class Notifier:
         mark = Mark("card", delivery.workflow_id)
         ts = await self.poster.find(spot, mark) if delivery.tries else ""
         if not ts:
+            self._may_post(spot)
             await self.engine.outbox.posting_card(delivery)
             ts = await self.poster.post(spot, messages.card(delivery.card), mark)
         thread = spot.thread or ts
@@ -117,10 +96,15 @@ class Notifier:
             self.carded((datetime.now(UTC) - agent.created_at).total_seconds())
         return Spot(spot.channel, thread)
 
+    def _may_post(self, spot: Spot) -> None:
+        """Raise TooFast when the channel has been spoken in just now."""
+        if wait := self.pace.posts(spot.channel).wait():
+            raise TooFast(wait)
+
     async def _redraw(self, delivery: Delivery, spot: Spot) -> None:
         """Bring the card up to date, as often as Slack lets us."""
-        if not self.edits.take():
-            await self.engine.outbox.postpone_card(delivery, EDIT_PAUSE)
+        if wait := self.pace.edits.wait():
+            await self.engine.outbox.postpone_card(delivery, max(wait, EDIT_PAUSE))
             return
         try:
             mark = Mark("card", delivery.workflow_id)
@@ -133,7 +117,7 @@ class Notifier:
                 raise
             log.warning("card not edited", reason=failure.reason)
             if failure.trouble is not Trouble.GONE:
-                self.edits.empty(failure.retry_after)
+                self.pace.edits.empty(failure.retry_after)
                 pause = max(EDIT_PAUSE, failure.retry_after)
                 await self.engine.outbox.postpone_card(delivery, pause)
                 return
@@ -149,6 +133,7 @@ class Notifier:
             ts = await self.poster.find(spot, Mark("notice", notice.id))
         again = bool(ts)
         if not ts:
+            self._may_post(spot)
             ts = await self._attempt(
                 delivery,
                 notice,

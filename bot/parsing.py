@@ -150,6 +150,6 @@ def _unquoted(task: str) -> str:
     """The task without the one pair of quotation marks around the whole of it."""
     inner = task[1:-1]
     closers = AROUND.get(task[:1])
-    if not inner or not closers or task[-1] not in closers:
+    if len(task) < 2 or not closers or task[-1] not in closers:
         return task
     return task if any(mark in inner for mark in (task[0], *closers)) else inner

@@ -22,6 +22,7 @@ from bot.health import Health, Probe, address
 from bot.inbox import Interpreter
 from bot.metrics import Metrics
 from bot.notifier import Notifier
+from bot.pace import POSTS, Pace
 from bot.posting import Poster
 from bot.replies import Replies
 from bot.secrets import Secrets
@@ -57,6 +58,7 @@ class Given:
     config: Path
     user_home: Path = field(default_factory=Path.home)
     drain_seconds: float = 6.0  # for running agents to end by themselves when it stops
+    posts_per_minute: float = POSTS  # messages in one channel
 
     def secret(self, name: str) -> str:
         """A secret that the program cannot do without; raises ConfigError."""
@@ -132,7 +134,12 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
     async with web_client(token, given.settings.slack_api_url, trace) as client:
         directory = Directory(client, given.settings.access.groups)
         surveyor = Surveyor(directory, Downloads(client))
-        notifier = Notifier(engine, Poster(client), program.metrics.first_card.observe)
+        notifier = Notifier(
+            engine,
+            Poster(client),
+            program.metrics.first_card.observe,
+            Pace(given.posts_per_minute),
+        )
         interpreter = Interpreter(
             engine.inbox,
             Conversation(engine, directory, Acts(engine, directory, given.settings, surveyor)),

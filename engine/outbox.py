@@ -116,6 +116,10 @@ class Outbox:
         """Give the thread back; all went well."""
         await self._let_go(delivery, {"tries": 0})
 
+    async def wait(self, delivery: Delivery, seconds: float) -> None:
+        """Give the thread back for a moment; nothing went wrong."""
+        await self._let_go(delivery, {"retry_at": now(seconds)})
+
     async def postpone(self, delivery: Delivery, seconds: float) -> None:
         """Give the thread back and leave it alone for a while."""
         await self._let_go(delivery, {"retry_at": now(seconds), "tries": Workflow.tries + 1})

@@ -14,6 +14,7 @@ from sqlalchemy import Select, select
 from bot.access import Access
 from bot.demo import DemoSettings
 from bot.local import LocalSlack, Message, Timing
+from bot.pace import POSTS
 from bot.program import Given, Program, running
 from bot.secrets import Secrets
 from engine import (
@@ -35,6 +36,7 @@ from tests.worker.conftest import git, repository
 T = TypeVar("T")
 ENDED = re.compile(r"Agent \d+ (is done|failed|was stopped)")
 QUICK = Timing(retries=(0.0, 0.2, 0.2))  # Slack's own are minutes
+UNHURRIED = 60_000.0  # posts a minute, where Slack has no limits
 SECONDS = 60.0  # after which a conversation that waits for something fails
 
 
@@ -60,7 +62,11 @@ class World:
             **self.secrets,
         }
         environ = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
-        return Given(self.settings, Secrets(values), environ, self.home / "mab.toml", self.home)
+        pace = POSTS if self.slack.setup.limits else UNHURRIED
+        config = self.home / "mab.toml"
+        return Given(
+            self.settings, Secrets(values), environ, config, self.home, posts_per_minute=pace
+        )
 
     async def begins(
         self, executor: Executor | None = None, *, speaks: bool = True, works: bool = True
@@ -213,10 +219,12 @@ def _texts(part: Any) -> list[str]:
 
 
 @pytest.fixture
-async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    """A workspace, with bot and worker running."""
+async def world(
+    database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[World]:
+    """A workspace and an installation; with the parameter True, Slack's limits hold."""
     shop = repository(tmp_path / "shop")
-    async with LocalSlack(limits=False, timing=QUICK) as slack:
+    async with LocalSlack(limits=getattr(request, "param", False), timing=QUICK) as slack:
         settings = DemoSettings(
             home=tmp_path / "home",
             database_url=database_url,

@@ -292,7 +292,7 @@ def shown(message: Message) -> str:
 
 def in_short(message: Message) -> str:
     """What a notice says."""
-    known = {"lost its worker": "taken over", "is done": "done"}
+    known = {"lost its worker": "taken over", "is done": "done", "was stopped": "was stopped"}
     return next((word for part, word in known.items() if part in message.text), message.text)
 
 

@@ -1,10 +1,10 @@
 """What a worker makes of an agent: worktree, run, commit, end."""
 
 import asyncio
+from datetime import timedelta
 
 from engine.scripted import Break, Wait, Write, failure
 from engine.states import Cause, Status
-from engine.verdicts import Halt
 from engine.views import FileChange
 from tests.worker.conftest import Station, git
 
@@ -67,13 +67,9 @@ async def test_cancel_ends_a_running_agent_and_keeps_its_work(station: Station) 
 
 async def test_a_timeout_keeps_the_work_and_names_the_cause(station: Station) -> None:
     station.script["slow"] = [Write("half.txt", "half"), Wait(asyncio.Event())]
-    spec = await station.spawn("slow")
-    worker = await station.worker()
-    await worker.tick()
-    await station.active(spec)
-    [attempt] = worker.attempts.values()
-    attempt.halt(Halt.TIMEOUT)
-    view = await station.ended(spec)
+    agent = await station.spawn("slow", timeout=timedelta(seconds=1.5))
+    await (await station.worker()).tick()
+    view = await station.ended(agent)
     assert (view.status, view.cause) == (Status.FAILED, Cause.TIMEOUT)
     assert station.on_branch(view, "half.txt") == "half"
 
