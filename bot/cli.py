@@ -178,6 +178,10 @@ def _installation(given: Given) -> Installation:
         finally:
             await db.close()
 
+    async def silent() -> list[str]:
+        async with shell.ledger(settings) as engine:
+            return [f"w{flow} ({why})" for flow, why in await engine.outbox.parked()]
+
     return Installation(
         home=settings.home,
         repos={name: repo.path or repo.url for name, repo in settings.repos.items()},
@@ -188,6 +192,7 @@ def _installation(given: Given) -> Installation:
         slack_url=settings.slack_api_url.rstrip("/") + "/",
         http=settings.http,
         sandbox_required=settings.agent.sandbox is Sandbox.REQUIRED,
+        silent=silent,
     )
 
 

@@ -5,7 +5,7 @@ Every check stands alone and is bounded, so that one that fails or hangs hides n
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import host
 from bot.host import Host, Verdict, bad, good, note
 from bot.secrets import Secrets, git_environment, redact
-from engine import DatabaseAway
+from engine import DatabaseAway, MabError, is_passing
 
 _MODEL = (
     *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
@@ -52,6 +52,7 @@ class Installation:
     slack_url: str  # of the Web API, with a slash at its end
     http: str  # as MAB_HTTP has it
     sandbox_required: bool = False
+    silent: Callable[[], Awaitable[Sequence[str]]] | None = None  # threads that cannot be told
     seconds: float = 20.0  # for each check
 
 
@@ -107,6 +108,7 @@ def _checks(subject: Installation) -> list[_Check]:
     reach = f"curl -sS {subject.slack_url}api.test"
     return [
         _Check("Database", partial(_database, subject), "mab db upgrade"),
+        _Check("Threads", partial(_threads, subject)),
         _Check("Model key", partial(_model, subject)),
         _Check("Slack bot token", partial(_bot_token, subject), reach),
         _Check("Slack app token", partial(_app_token, subject), reach),
@@ -143,6 +145,19 @@ async def _database(subject: Installation) -> Verdict:
         return good(await subject.database())
     except DatabaseAway as error:
         return bad(error.detail, "start its server, or give another DATABASE_URL")
+
+
+async def _threads(subject: Installation) -> Verdict:
+    """Threads in which Slack lets nothing be said any more."""
+    try:
+        silent = await subject.silent() if subject.silent else ()
+    except Exception as error:
+        if isinstance(error, MabError) or is_passing(error):
+            return note("the database cannot be asked")
+        raise
+    if not silent:
+        return good("all can be told what happens")
+    return note(f"{len(silent)} cannot be told anything: {', '.join(silent)}")
 
 
 async def _model(subject: Installation) -> Verdict:

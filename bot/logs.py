@@ -2,10 +2,8 @@
 
 import logging
 import sys
-from contextlib import AbstractContextManager
 
 import structlog
-from structlog.contextvars import bound_contextvars
 from structlog.typing import Processor
 
 from bot.secrets import Redaction, Secrets
@@ -35,25 +33,6 @@ def configure(level: str, secrets: Secrets) -> None:
         cache_logger_on_first_use=True,
     )
     _route(number, shared)
-
-
-def about(
-    *,
-    agent: int | None = None,
-    workflow: int | None = None,
-    request: int | None = None,
-    attempt: int | None = None,
-    command: str | None = None,
-) -> AbstractContextManager[None]:
-    """Put these ids into every log line of the block, and of the tasks that it starts."""
-    ids = {
-        "agent": agent,
-        "workflow": workflow,
-        "request": request,
-        "attempt": attempt,
-        "command": command,
-    }
-    return bound_contextvars(**{name: value for name, value in ids.items() if value is not None})
 
 
 def _shared(secrets: Secrets) -> list[Processor]:

@@ -40,7 +40,6 @@ class Worker:
     drain_seconds: float = 6.0  # for running agents to end by themselves when it stops
     attempts: dict[RunKey, Attempt] = field(default_factory=dict)
     closing: set[RunKey] = field(default_factory=set)  # lost runs that are being closed here
-    last_tick: float = field(default_factory=monotonic)
     renewed: float = field(default_factory=monotonic)
     stopping: bool = False
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -67,7 +66,6 @@ class Worker:
     async def tick(self) -> None:
         """Stop what was cancelled, close what was lost, claim what is pending."""
         async with self._ticking:
-            self.last_tick = monotonic()
             for key in await self.leases.cancelled(self.attempts):
                 self.attempts[key].halt(Halt.CANCEL)
             if self.attempts and await self.leases.braked():

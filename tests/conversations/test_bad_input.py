@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.local import Message
 from engine import Limits
 from tests.conversations.conftest import World, shown
 
@@ -92,9 +93,7 @@ async def test_every_bad_command_is_answered_once_and_starts_nothing(world: Worl
     await world.begins()
     wrong = []
     for typed, part in TYPED:
-        before = len(world.slack.ephemerals("you"))
-        await world.says(f"/agent {typed}")
-        told = await world.until(lambda n=before: world.slack.ephemerals("you")[n:])
+        told = await _answers(world, typed)
         if [part.lower() in shown(message).lower() for message in told] != [True]:
             wrong.append((typed[:60], part, [message.text for message in told]))
         assert len(told[0].text) <= 120
@@ -102,6 +101,13 @@ async def test_every_bad_command_is_answered_once_and_starts_nothing(world: Worl
     await world.interpreted()
     assert await world.agents() == []
     assert world.slack.messages("general") == []
+
+
+async def _answers(world: World, typed: str) -> list[Message]:
+    """Type a command; what its author alone is told then."""
+    before = len(world.slack.ephemerals("you"))
+    await world.says(f"/agent {typed}")
+    return await world.until(lambda: world.slack.ephemerals("you")[before:])
 
 
 def test_there_are_enough_of_them() -> None:

@@ -128,6 +128,7 @@ async def test_everything_in_order(sound: Installation) -> None:
         "Repository one",
         "Remote of one",
         "Database",
+        "Threads",
         "Model key",
         "Slack bot token",
         "Slack app token",
@@ -198,6 +199,19 @@ async def test_a_database_that_is_down(sound: Installation) -> None:
     assert [finding.what for finding in wrong] == ["Database"]
     assert wrong[0].detail.startswith("ConnectionRefusedError: no connection to [secret]")
     assert wrong[0].remedy == "mab db upgrade"
+
+
+async def test_threads_that_cannot_be_told_are_named(sound: Installation) -> None:
+    async def silent() -> list[str]:
+        return ["w5 (is_archived)"]
+
+    async def away() -> list[str]:
+        raise OSError("no server")
+
+    assert (await found(sound, "Threads")).ok
+    seen = await found(replace(sound, silent=silent), "Threads")
+    assert (seen.ok, "w5 (is_archived)" in seen.detail) == (None, True)
+    assert (await found(replace(sound, silent=away), "Threads")).ok is None
 
 
 async def test_tokens_never_show(sound: Installation, slack: Slack) -> None:

@@ -350,12 +350,12 @@ def test_git_gets_what_is_nobody_elses() -> None:
 LOGGING = """
 import asyncio, logging, sys, warnings
 import structlog
-from bot.logs import about, configure
+from bot.logs import configure
 from bot.secrets import Secrets
 configure("info", Secrets({"T": "xoxb-1234-the-token"}))
 log = structlog.stdlib.get_logger("ours")
 async def main():
-    with about(agent=12, attempt=2):
+    with structlog.contextvars.bound_contextvars(agent=12, attempt=2):
         await asyncio.create_task(say())
     log.info("outside")
 async def say():
