@@ -44,7 +44,9 @@ def _problems(error: ValidationError) -> str:
     lines = []
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"])
-        lines.append(f"  {name or 'settings'}: {problem['msg'].removeprefix('Value error, ')}")
+        unknown = problem["type"] == "extra_forbidden"
+        said = "there is no such key" if unknown else problem["msg"].removeprefix("Value error, ")
+        lines.append(f"  {name or 'settings'}: {said}")
     return "\n".join(lines)
 
 
