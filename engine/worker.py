@@ -67,7 +67,8 @@ class Worker:
         """Stop what was cancelled, close what was lost, claim what is pending."""
         async with self._ticking:
             for key in await self.leases.cancelled(self.attempts):
-                self.attempts[key].halt(Halt.CANCEL)
+                if attempt := self.attempts.get(key):  # it may have ended in the meantime
+                    attempt.halt(Halt.CANCEL)
             if self.attempts and await self.leases.braked():
                 for attempt in self.attempts.values():
                     attempt.halt(Halt.HANDOVER)
@@ -173,7 +174,8 @@ class Worker:
         """Renew all leases; freeze the agents while that is impossible, end those we lost."""
         held = {*self.attempts, *self.closing}  # what is claimed meanwhile is not in question
         try:
-            lost = held - await self.leases.renew(held)
+            renewing = self.leases.renew(held)
+            lost = held - await asyncio.wait_for(renewing, self.leases.seconds / 4)
         except Exception as error:
             if not is_passing(error):
                 raise
