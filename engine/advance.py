@@ -44,9 +44,7 @@ def admissible() -> ColumnElement[bool]:
 
 async def first_in_line(session: AsyncSession, person: str, per_user: int) -> list[int]:
     """A person's first admissible nodes, as many as may be admitted now."""
-    admitted = select(func.count()).where(
-        Node.requested_by == person, Node.status.in_([str(status) for status in ADMITTED])
-    )
+    admitted = select(func.count()).where(Node.requested_by == person, Node.status.in_(ADMITTED))
     free = per_user - (await session.scalar(admitted) or 0)
     if free <= 0:
         return []
@@ -74,9 +72,7 @@ async def _make_pending(session: AsyncSession, nodes: Iterable[Node]) -> None:
 
 async def _end_requests(session: AsyncSession, workflow_id: int) -> None:
     """End each open request whose agents have all ended, with its one terminal notice."""
-    unfinished = select(Node.id).where(
-        Node.request_id == Request.id, Node.status.not_in([str(status) for status in TERMINAL])
-    )
+    unfinished = select(Node.id).where(Node.request_id == Request.id, Node.status.not_in(TERMINAL))
     ending = (
         update(Request)
         .where(Request.workflow_id == workflow_id, Request.ended_at.is_(None), ~unfinished.exists())

@@ -81,13 +81,13 @@ class Ledger:
 
     async def unfinished(self) -> list[AgentView]:
         """Every agent that has not ended."""
-        return await self._agents(Node.status.not_in([str(status) for status in TERMINAL]))
+        return await self._agents(Node.status.not_in(TERMINAL))
 
     async def unfinished_in(self, place: str) -> list[AgentView]:
         """Every agent of a place that has not ended."""
         return await self._agents(
             WorkflowRow.place == place,
-            Node.status.not_in([str(status) for status in TERMINAL]),
+            Node.status.not_in(TERMINAL),
         )
 
     async def recent(self, person: str, limit: int = 10) -> list[AgentView]:

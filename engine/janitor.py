@@ -150,7 +150,7 @@ class Janitor:
                 *_unpruned(),
                 Run.ended_at < now(-hours * HOUR),
                 or_(Run.host == self.host, Run.workspace.in_(self.survey.inherited)),
-                Node.status.in_([str(status) for status in TERMINAL]),
+                Node.status.in_(TERMINAL),
             )
             .order_by(Run.ended_at)
             .limit(room + len(passed_over))

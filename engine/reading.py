@@ -57,16 +57,16 @@ async def agent(session: AsyncSession, agent_id: int) -> AgentView:
 async def card(session: AsyncSession, workflow: m.Workflow) -> Card:
     """What the card of a workflow shows now."""
     shown = await agents(session, m.Node.workflow_id == workflow.id)
-    if any(view.status is Status.PENDING for view in shown):
-        shown = [await _with_place_in_line(session, view) for view in shown]
+    listed = tuple(shown[-CARD_AGENTS:])
+    if not any(view.status is Status.PENDING for view in shown):
+        return Card(workflow.id, workflow.version, listed)  # only who waits is told of the line
+    listed = tuple([await _with_place_in_line(session, view) for view in listed])
     busy = await session.scalar(
         select(func.count()).select_from(m.Run).where(m.Run.ended_at.is_(None))
     )
     paused = await session.scalar(select(m.Brake.by))
     slots = await _slots(session)
-    return Card(
-        workflow.id, workflow.version, tuple(shown[-CARD_AGENTS:]), busy or 0, slots, paused or ""
-    )
+    return Card(workflow.id, workflow.version, listed, busy or 0, slots, paused or "")
 
 
 async def runs(session: AsyncSession, agent_id: int) -> list[RunView]:

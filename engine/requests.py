@@ -77,7 +77,7 @@ async def refuse_repetition(session: AsyncSession, spec: AgentSpec, wish: Wish) 
         Node.task == spec.task,
         Node.repo == spec.repo,
         Node.created_at > now(-REPEAT_SECONDS),
-        Node.status.not_in([str(status) for status in TERMINAL]),
+        Node.status.not_in(TERMINAL),
     )
     found = await session.scalar(same.order_by(Node.id.desc()).limit(1))
     if found is not None:

@@ -1,6 +1,5 @@
 """What the page asks for, carried out in the name of the person it acts as."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -173,12 +172,3 @@ def accepted(answer: Answer) -> None:
     """Raise Refused, with the sentence for the person, when the app did not take it."""
     if not answer.ok:
         raise Refused(answer.shown or answer.error)
-
-
-def parsed(text: str) -> Json:
-    """A request of the page; an empty one, which is refused, when it is no object."""
-    try:
-        body = json.loads(text)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}

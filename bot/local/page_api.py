@@ -42,9 +42,10 @@ from aiohttp import WSMsgType, web
 
 from bot.local import rendering
 from bot.local.board import channel_for_page, whispered
+from bot.local.calls import parsed
 from bot.local.changes import Changes
 from bot.local.guard import Guard
-from bot.local.page_acts import PageActs, parsed
+from bot.local.page_acts import PageActs
 from bot.local.people import Content
 from bot.local.state import State
 from bot.local.validation import Refused
