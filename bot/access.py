@@ -15,11 +15,12 @@ def _known(entry: str) -> str:
     if entry != EVERYONE and not SLACK_ID.fullmatch(entry):
         raise ValueError(
             f"{entry!r} is no Slack id: give a user's (U…), a user group's (S…), "
-            'a bot\'s (B…) or "*"; `/agent whoami` prints your own'
+            'a bot\'s (B…) or "*"; yours: in Slack your profile, ⋮, Copy member ID'
         )
     return entry
 
 
+Setting = Literal["spawn", "approve", "admin", "self_approve", "plan"]
 Entries = tuple[Annotated[str, AfterValidator(_known)], ...]
 
 
@@ -54,6 +55,9 @@ class Action(StrEnum):
     CANCEL = "cancel"
     RETRY = "retry"
     ADMIN = "admin"
+    APPROVE = "approve"  # decide a gate, a tool permission, a push, a merge, a budget
+    CONFIRM = "confirm"  # have a plan start
+    STEER = "steer"  # speak to a running agent, or go on after its end
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Actor:
 
     @property
     def is_member(self) -> bool:
-        """Whether "*" covers them: guests, bots and people of other workspaces must be named."""
+        """Whether "*" and user groups cover them: all others must be named by their own id."""
         return not (self.is_bot or self.is_guest or self.is_stranger)
 
 
@@ -82,6 +86,7 @@ class Why(StrEnum):
     STRANGER = "stranger"
     NOT_OWNER = "not_owner"
     NOT_IN_CHANNEL = "not_in_channel"
+    OWN = "own"
 
 
 @dataclass(frozen=True)
@@ -96,51 +101,123 @@ class Denied:
     action: Action
     reason: Why
     who_could: tuple[str, ...]
+    setting: Setting | None = None  # of `[access]`: the list that would let them, or what forbids
 
 
-def decide(action: Action, actor: Actor, access: Access, *, owner: str = "") -> Allowed | Denied:
-    """Whether `actor` may do `action`; `owner` is the id of the agent's requester."""
-    if _named(actor, access.admin):
-        return Allowed()
+def decide(
+    action: Action,
+    actor: Actor,
+    access: Access,
+    *,
+    owner: str = "",
+    approvers: Entries | None = None,
+) -> Allowed | Denied:
+    """Whether `actor` may do `action`.
+
+    `owner` is the id of the requester; `approvers` are those that a gate names in place of the
+    configured ones.
+    """
     match action:
+        case Action.APPROVE | Action.CONFIRM:
+            return _decide_upon(action, actor, access, owner, approvers)
+        case _ if _named(actor, access.admin):
+            return Allowed()
         case Action.SPAWN:
-            return _listed(action, actor, access)
+            return _listed(action, actor, access, _joined(access.spawn, access.admin))
         case Action.READ:
             return _read(actor, access)
-        case Action.CANCEL:
-            return _own(action, actor, access, owner)
-        case Action.RETRY:
-            mine = _own(action, actor, access, owner)
-            return mine if isinstance(mine, Denied) else _listed(action, actor, access)
+        case Action.CANCEL | Action.RETRY | Action.STEER:
+            return _with_owned(action, actor, access, owner)
         case Action.ADMIN:
-            return Denied(action, _outside(actor), access.admin)
+            return Denied(action, _outside(actor), access.admin, "admin")
         case _:
             assert_never(action)
 
 
+def possible(
+    access: Access,
+    owner: str,
+    approvers: Entries | None = None,
+    action: Literal[Action.APPROVE, Action.CONFIRM] = Action.APPROVE,
+) -> bool:
+    """Whether anybody at all could decide what `owner` asks for; a group counts as somebody.
+
+    A bot's own id (B…) does not: what bots post is never a decision.
+    """
+    could = deciders(action, access, owner, approvers)
+    return any(not entry.startswith("B") for entry in could)
+
+
+def _with_owned(
+    action: Literal[Action.CANCEL, Action.RETRY, Action.STEER],
+    actor: Actor,
+    access: Access,
+    owner: str,
+) -> Allowed | Denied:
+    mine = _own(action, actor, access, owner)
+    match action, mine:
+        case Action.RETRY, Allowed():  # it starts an agent
+            return _listed(action, actor, access, access.admin)
+        case Action.STEER, Denied():
+            could = _joined((owner,) if owner else (), access.spawn, access.admin)
+            return _listed(action, actor, access, could)
+        case _:
+            return mine
+
+
+def _decide_upon(
+    action: Action, actor: Actor, access: Access, owner: str, approvers: Entries | None
+) -> Allowed | Denied:
+    could = deciders(action, access, owner, approvers)
+    if owner and actor.id == owner and not _decides_own(action, access):
+        setting: Setting = "plan" if action is Action.CONFIRM else "self_approve"
+        return Denied(action, Why.OWN, could, setting)
+    if _named(actor, could):
+        return Allowed()
+    return Denied(action, _outside(actor), could, "approve" if approvers is None else None)
+
+
+def _decides_own(action: Action, access: Access) -> bool:
+    """Whether policy lets the requester decide, if they are named."""
+    return access.plan == "self" if action is Action.CONFIRM else access.self_approve
+
+
+def deciders(
+    action: Action, access: Access, owner: str, approvers: Entries | None
+) -> tuple[str, ...]:
+    """Everybody who could approve or confirm what `owner` asks for: ids, or "*"."""
+    named = _joined(access.approvers if approvers is None else approvers, access.admin)
+    mine = (owner,) if owner else ()
+    if not _decides_own(action, access):
+        return tuple(entry for entry in named if entry not in mine)
+    return _joined(mine, named) if action is Action.CONFIRM else named
+
+
 def _named(actor: Actor, entries: Entries) -> bool:
-    named = actor.id in entries or not actor.groups.isdisjoint(entries)
-    return named or (EVERYONE in entries and actor.is_member)
+    by_group = EVERYONE in entries or not actor.groups.isdisjoint(entries)
+    return actor.id in entries or (actor.is_member and by_group)
 
 
-def _listed(action: Action, actor: Actor, access: Access) -> Allowed | Denied:
+def _listed(action: Action, actor: Actor, access: Access, could: Entries) -> Allowed | Denied:
+    """Whether `spawn` names them; otherwise `could` are those who could."""
     if _named(actor, access.spawn):
         return Allowed()
-    return Denied(action, _outside(actor), _joined(access.spawn, access.admin))
+    return Denied(action, _outside(actor), could, "spawn")
 
 
 def _read(actor: Actor, access: Access) -> Allowed | Denied:
     if not actor.is_member and not _named(actor, (*access.spawn, *access.approvers)):
-        return Denied(Action.READ, _outside(actor), _joined(access.spawn, access.admin))
+        return Denied(Action.READ, _outside(actor), (EVERYONE,), "spawn")
     if not actor.in_channel:
-        return Denied(Action.READ, Why.NOT_IN_CHANNEL, access.admin)
+        return Denied(Action.READ, Why.NOT_IN_CHANNEL, access.admin, "admin")
     return Allowed()
 
 
 def _own(action: Action, actor: Actor, access: Access, owner: str) -> Allowed | Denied:
     if owner and actor.id == owner:
         return Allowed()
-    return Denied(action, Why.NOT_OWNER, _joined((owner,) if owner else (), access.admin))
+    could = _joined((owner,) if owner else (), access.admin)
+    return Denied(action, Why.NOT_OWNER, could, "admin")
 
 
 def _outside(actor: Actor) -> Why:

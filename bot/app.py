@@ -14,8 +14,8 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.intake import incoming
-from engine import Engine, is_passing
+from bot.intake import Kind, incoming
+from engine import Engine, Incoming, Origin, is_passing
 
 RECORD_SECONDS = 2.5  # of Slack's 3; what is not committed by then is not acknowledged
 EVERYTHING = re.compile(".*", re.DOTALL)
@@ -45,8 +45,18 @@ class Intake:
 
     async def _record(self, body: dict[str, Any]) -> None:
         command = incoming(body, await self.bot_user())
-        if command is not None and await self.engine.inbox.record(command):
+        if command is None or not await self._concerns_us(command):
+            return
+        if await self.engine.inbox.record(command):
             log.info("recorded", command=command.key, kind=command.kind)
+
+    async def _concerns_us(self, command: Incoming) -> bool:
+        """Most of what people say to each other does not: only what is said in our threads."""
+        if command.kind not in {Kind.REPLY, Kind.EDIT}:
+            return True
+        said = command.payload
+        origin = Origin(f"{said['team']}/{said['channel']}", said["thread"])
+        return await self.engine.ledger.workflow_in(origin) is not None
 
 
 def build(client: AsyncWebClient, intake: Intake) -> AsyncApp:

@@ -1,6 +1,7 @@
 """The command line of `mab`: starts what is asked for."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -14,11 +15,12 @@ from bot import logs, manifest, shell
 from bot.demo import Demo, Wanted
 from bot.demo import demo as run_demo
 from bot.doctor import Installation, examine, render
-from bot.program import Given
+from bot.policies import Rules
+from bot.program import Given, Hands
 from bot.program import serve as run_program
 from bot.secrets import Secrets
 from bot.settings import BotSettings
-from engine import ClaudeExecutor, Database, Executor, MabError, Sandbox
+from engine import Database, MabError, Sandbox, make_executor, recipe_schema
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 database = typer.Typer(no_args_is_help=True, help="The database.")
@@ -101,7 +103,7 @@ def _opening(running: Demo) -> str:
 @app.command()
 def serve(context: typer.Context) -> None:
     """Run bot and worker."""
-    _run(context.obj, ClaudeExecutor(), speaks=True)
+    _run(context.obj, make_executor, speaks=True)
 
 
 @app.command()
@@ -113,14 +115,14 @@ def bot(context: typer.Context) -> None:
 @app.command()
 def worker(context: typer.Context) -> None:
     """Run a worker alone."""
-    _run(context.obj, ClaudeExecutor(), speaks=False)
+    _run(context.obj, make_executor, speaks=False)
 
 
-def _run(held: Secrets, executor: Executor | None, *, speaks: bool) -> None:
+def _run(held: Secrets, hands: Hands | None, *, speaks: bool) -> None:
     given = _given(held)
     if speaks:
         given.settings.require_access()
-    asyncio.run(run_program(given, executor, speaks=speaks))
+    asyncio.run(run_program(given, hands, speaks=speaks))
 
 
 @app.command(name="list")
@@ -170,17 +172,16 @@ def doctor(context: typer.Context) -> None:
 
 
 def _installation(given: Given) -> Installation:
-    settings = given.settings
+    settings, looked = given.settings, asyncio.Event()
 
     async def look() -> str:
-        db = Database.connect(settings.database)
         try:
-            await db.prepare()
-            return db.engine.dialect.name
+            return await _prepared(settings)
         finally:
-            await db.close()
+            looked.set()
 
     async def silent() -> list[str]:
+        await looked.wait()  # before, there may be no tables yet
         async with shell.ledger(settings) as engine:
             return [f"w{flow} ({why})" for flow, why in await engine.outbox.parked()]
 
@@ -193,15 +194,33 @@ def _installation(given: Given) -> Installation:
         manifest=manifest.path(),
         slack_url=settings.slack_api_url.rstrip("/") + "/",
         http=settings.http,
+        config=given.config,
+        rules=Rules(settings.access, {n: repo.channels for n, repo in settings.repos.items()}),
         sandbox_required=settings.agent.sandbox is Sandbox.REQUIRED,
         silent=silent,
     )
+
+
+async def _prepared(settings: BotSettings) -> str:
+    """The kind of the database, which has its tables then."""
+    db = Database.connect(settings.database)
+    try:
+        await db.prepare()
+        return db.engine.dialect.name
+    finally:
+        await db.close()
 
 
 @app.command(name="manifest")
 def print_manifest() -> None:
     """Print the manifest for a Slack app."""
     typer.echo(manifest.path().read_text(encoding="utf-8"), nl=False)
+
+
+@app.command(name="schema")
+def print_schema() -> None:
+    """Print the JSON schema of workflow files, for editors."""
+    typer.echo(json.dumps(recipe_schema(), indent=2, ensure_ascii=False))
 
 
 @database.command()

@@ -5,21 +5,33 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bot import grammar, messages, slack_text
-from bot.acts import AboutOne, Acts, Asked, Done, Outcome
+from bot.acts import Acts
+from bot.asked import Asked, Done, Outcome
+from bot.deciding import Deciding
 from bot.directory import Directory
-from bot.grammar import Command, Refusal
+from bot.filling import Filling
+from bot.grammar import Command, Ref, Refusal
 from bot.intake import Kind
-from bot.messages import Message
-from bot.parsing import parse
+from bot.meaning import TABLE, Meaning, Speech, Thread, decides, opens_aside, scene, verdict
+from bot.messages import Message, buttons
+from bot.parsing import begins_with_verb, parse
 from bot.replies import packed
+from bot.talking import Talking
 from engine import Engine, Recorded, Settled
 
-BUTTONS: Mapping[str, Callable[[int], AboutOne]] = {
-    messages.STOP: grammar.Cancel,
-    messages.RETRY: grammar.Retry,
-    messages.VIEW_DIFF: grammar.Diff,
+BUTTONS: Mapping[str, Callable[[int], Command]] = {
+    buttons.STOP: lambda number: grammar.Cancel(Ref(number)),
+    buttons.RETRY: lambda number: grammar.Retry(Ref(number)),
+    buttons.SKIP: lambda number: grammar.Skip(Ref(number)),
+    buttons.VIEW_DIFF: lambda number: grammar.Diff(Ref(number)),
+    buttons.GRAPH: grammar.Graph,
+    buttons.STOP_ALL: lambda number: grammar.Cancel(Ref(workflow=number)),
 }
+FORMS = frozenset(
+    {buttons.EDIT, buttons.SEND_BACK, buttons.COMMENT, buttons.ADVISE_ASKED, buttons.ADVISE}
+)
 EARLIER = frozenset({messages.AGAIN, messages.REPAIR, messages.PICK})
+MOST_DIGITS = 18  # of a number in a button's value
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,9 @@ class Conversation:
     engine: Engine
     directory: Directory
     acts: Acts
+    deciding: Deciding
+    talking: Talking
+    filling: Filling
 
     async def take(self, recorded: Recorded) -> None:
         """Carry out one command."""
@@ -50,9 +65,61 @@ class Conversation:
 
     async def _meaning(self, recorded: Recorded) -> Outcome:
         asked = await self._asked(recorded)
-        if recorded.kind == Kind.ACTION:
-            return await self._press(asked)
-        return await self.acts.do(_read(asked), asked)
+        match recorded.kind:
+            case Kind.ACTION:
+                return await self._press(asked)
+            case Kind.FORM:
+                return await self.filling.take(asked)
+            case Kind.EDIT:
+                await self.engine.talk.reword(
+                    str(recorded.payload["edits"]), asked.typed, asked.wish(lambda _: None)
+                )
+                return Done.SETTLED
+            case Kind.MESSAGE | Kind.REPLY if asked.payload["thread"] != asked.payload["ts"]:
+                return await self._in_thread(asked)
+            case _:
+                return await self.acts.do(_read(asked), asked)
+
+    async def _in_thread(self, asked: Asked) -> Outcome:
+        """What is said in a thread means what the table says."""
+        thread = Thread(
+            await self.engine.ledger.of_thread(asked.origin),
+            await self.engine.ledger.asked_in(asked.origin),
+        )
+        speech = await self._speech(asked, thread)
+        match TABLE[speech][scene(thread, asked.typed)]:
+            case Meaning.COMMAND | Meaning.SPAWN:
+                return await self.acts.do(_read(asked), asked)
+            case Meaning.ANSWER:
+                return await self._answer(speech, thread, asked)
+            case Meaning.INSTRUCT:
+                return await self.talking.instruct(asked.typed, thread, asked)
+            case Meaning.FOLLOW_UP:
+                return await self.talking.follow_up(asked.typed, thread, asked)
+            case Meaning.FOLLOW_UP_IF_ALONE:
+                return await self.talking.follow_up_if_alone(asked.typed, thread, asked)
+            case Meaning.NOTHING:
+                return Done.IGNORED
+
+    async def _speech(self, asked: Asked, thread: Thread) -> Speech:
+        """Who speaks, and how."""
+        if asked.recorded.kind == Kind.MESSAGE:
+            spawns = isinstance(_read(asked), grammar.Spawn)
+            plain = spawns and not begins_with_verb(asked.typed)
+            return Speech.MENTION if plain else Speech.COMMAND
+        raw, bot = str(asked.payload["text"]), await self.directory.bot_user()
+        if opens_aside(raw, bot):
+            return Speech.ASIDE
+        return Speech.OWN if thread.asked_by(asked.by.id) else Speech.OTHER
+
+    async def _answer(self, speech: Speech, thread: Thread, asked: Asked) -> Outcome:
+        """A decision in words; talk that is none is left alone, unless the bot was mentioned."""
+        said = verdict(asked.typed)
+        if said is not None:
+            return await self.deciding.say(said, thread, asked)
+        if speech is Speech.MENTION or decides(asked.typed):
+            return messages.which_inquiry(len(thread.inquiries))
+        return Done.IGNORED
 
     async def _asked(self, recorded: Recorded) -> Asked:
         text = str(recorded.payload.get("text", ""))
@@ -67,8 +134,12 @@ class Conversation:
         action, value = asked.payload["action"], str(asked.payload["value"])
         if action in EARLIER:
             return await self._earlier(action, asked)
+        if action in buttons.DECISIONS:
+            return await self.deciding.press(action, value, asked)
+        if action in FORMS:
+            return await self.filling.open(action, value, asked)
         meaning = BUTTONS.get(action)
-        if meaning is None or not value.isdecimal():
+        if meaning is None or not value.isdecimal() or len(value) > MOST_DIGITS:
             return Done.IGNORED
         return await self.acts.do(meaning(int(value)), asked)
 
@@ -86,6 +157,10 @@ class Conversation:
                 command = parse(suggestion, default="refuse")
             case messages.PICK, grammar.Spawn(spec):
                 command = grammar.Spawn(replace(spec, repo=value))
+            case messages.PICK, grammar.Workflow(workflow):
+                command = grammar.Workflow(workflow.in_repo(value))
+            case messages.PICK, grammar.Run():
+                command = replace(command, repo=value)
         payload = {**typed.payload, "response_url": asked.payload["response_url"]}
         pressed = replace(asked.recorded, payload={**payload, "ephemeral": True})
         again = action == messages.AGAIN

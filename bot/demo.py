@@ -21,7 +21,7 @@ from bot.messages import manual
 from bot.program import Given, running
 from bot.secrets import Secrets
 from bot.settings import BotSettings
-from engine import CHIPS, ClaudeExecutor, ConfigError, DemoModel, Limits, Repo
+from engine import CHIPS, ConfigError, DemoModel, Limits, Repo, make_executor
 
 REAL = "real model, at most $1 per task"
 PLAYED = "demo model: it does what the examples ask; ANTHROPIC_API_KEY enables the real one"
@@ -129,7 +129,7 @@ async def _begun(
     given = Given(
         settings, Secrets(values, held.files), dict(os.environ), config, drain_seconds=0.5
     )
-    await stack.enter_async_context(running(given, ClaudeExecutor()))
+    await stack.enter_async_context(running(given, make_executor))
     return Demo(slack, real, left)
 
 

@@ -16,7 +16,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import host
+from bot.census import Registry
 from bot.host import Host, Verdict, bad, good, note
+from bot.policies import Rules
+from bot.rules import Examined
 from bot.secrets import Secrets, git_environment, redact
 from engine import DatabaseAway, MabError, is_passing
 
@@ -25,7 +28,8 @@ _MODEL = (
     *("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"),
 )
 _MARKS = {True: "✓", False: "✗", None: "!"}
-_MAX_DETAIL = 300  # characters
+_MAX_DETAIL = 300  # characters of what programs say
+_MAX_NAMES = 10_000  # of what a list of the configuration holds
 _REPOS = "cd into a git repository, or write to mab.toml:\n[repos.NAME]\npath = …"
 
 
@@ -51,6 +55,8 @@ class Installation:
     manifest: Path
     slack_url: str  # of the Web API, with a slash at its end
     http: str  # as MAB_HTTP has it
+    config: Path = Path("mab.toml")
+    rules: Rules | None = None  # who may do what, and where
     sandbox_required: bool = False
     silent: Callable[[], Awaitable[Sequence[str]]] | None = None  # threads that cannot be told
     seconds: float = 20.0  # for each check
@@ -66,7 +72,9 @@ async def examine(subject: Installation) -> list[Finding]:
     """Look at everything, side by side; no failure is raised, and no finding holds a secret."""
     here = Host({**subject.environ, **git_environment(subject.secrets.values)})
     checks = [*_host_checks(here, subject), *_repo_checks(here, subject), *_checks(subject)]
-    return await asyncio.gather(*(_bounded(check, subject) for check in checks))
+    looks = asyncio.gather(*(_bounded(check, subject) for check in checks))
+    found, ruled = await asyncio.gather(looks, _ruled(subject))
+    return [*found, *ruled]
 
 
 def render(findings: list[Finding]) -> str:
@@ -122,8 +130,23 @@ async def _bounded(check: _Check, subject: Installation) -> Finding:
         seen = bad(f"no answer within {subject.seconds:g} s", check.remedy)
     except Exception as error:  # noqa: BLE001 - a check that breaks is a finding like others
         seen = bad(f"{type(error).__name__}: {error}", check.remedy)
+    return _finding(check.what, seen, subject)
+
+
+async def _ruled(subject: Installation) -> list[Finding]:
+    """The people and channels of the configuration, by name; bounded by itself."""
+    if subject.rules is None:
+        return []
+    token = subject.secrets.values.get("SLACK_BOT_TOKEN")
+    client = AsyncWebClient(token, base_url=subject.slack_url)
+    asked = Registry(client, subject.seconds) if token else None
+    seen = await Examined(subject.rules, subject.config, asked).findings()
+    return [_finding(what, verdict, subject, _MAX_NAMES) for what, verdict in seen]
+
+
+def _finding(what: str, seen: Verdict, subject: Installation, most: int = _MAX_DETAIL) -> Finding:
     hide = partial(_hidden, secrets=subject.secrets)
-    return Finding(seen.ok, check.what, _one_line(hide(seen.detail)), hide(seen.remedy))
+    return Finding(seen.ok, what, _one_line(hide(seen.detail))[:most], hide(seen.remedy))
 
 
 def _hidden(text: str, secrets: Secrets) -> str:
@@ -133,7 +156,7 @@ def _hidden(text: str, secrets: Secrets) -> str:
 
 def _one_line(text: str) -> str:
     printable = "".join(sign if sign.isprintable() else " " for sign in text)
-    return " ".join(printable.split())[:_MAX_DETAIL]
+    return " ".join(printable.split())
 
 
 async def _no_repo() -> Verdict:

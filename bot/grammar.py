@@ -1,9 +1,19 @@
 """What people can tell the bot: a closed set of commands, and the refusal of all else. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engine import AgentSpec
+from engine import AgentSpec, WorkflowSpec
+
+
+@dataclass(frozen=True)
+class Ref:
+    """What an ID names: agent 12, workflow w5, or step w5.test."""
+
+    agent: int = 0
+    workflow: int = 0
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -14,38 +24,69 @@ class Spawn:
 
 
 @dataclass(frozen=True)
+class Workflow:
+    """Plan a workflow."""
+
+    spec: WorkflowSpec
+
+
+@dataclass(frozen=True)
 class Status:
     """Tell how an agent fares; `id` None, here and below: the agent of the thread."""
 
-    id: int | None
+    id: Ref | None
 
 
 @dataclass(frozen=True)
 class Logs:
     """Tell what an agent did, step by step."""
 
-    id: int | None
+    id: Ref | None
 
 
 @dataclass(frozen=True)
 class Diff:
     """Show what an agent changed."""
 
-    id: int | None
+    id: Ref | None
 
 
 @dataclass(frozen=True)
 class Cancel:
     """Stop an agent."""
 
-    id: int | None
+    id: Ref | None
 
 
 @dataclass(frozen=True)
 class Retry:
-    """Let an agent try again."""
+    """Let an agent try again; it is given the advice."""
 
-    id: int | None
+    id: Ref | None
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Let a workflow go on without a step."""
+
+    id: Ref | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """Run a workflow of a file; without a name: tell which there are."""
+
+    name: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    repo: str = ""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Draw a workflow; None: that of the thread."""
+
+    workflow: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,18 +118,38 @@ class Resume:
     """Start agents again."""
 
 
-Command = Spawn | Status | Logs | Diff | Cancel | Retry | List | Help | Whoami | Pause | Resume
+Command = (
+    Spawn
+    | Workflow
+    | Run
+    | Status
+    | Logs
+    | Diff
+    | Cancel
+    | Retry
+    | Skip
+    | Graph
+    | List
+    | Help
+    | Whoami
+    | Pause
+    | Resume
+)
 
 
 class Verb(StrEnum):
     """The first word of a command."""
 
     SPAWN = "spawn"
+    WORKFLOW = "workflow"
+    RUN = "run"
     STATUS = "status"
     LOGS = "logs"
     DIFF = "diff"
     CANCEL = "cancel"
     RETRY = "retry"
+    SKIP = "skip"
+    GRAPH = "graph"
     LIST = "list"
     HELP = "help"
     WHOAMI = "whoami"

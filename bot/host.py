@@ -14,11 +14,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from bot.health import address
+import aiohttp
+
+from bot.health import Address, address
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_GIT = (2, 31)
 LEAST_DISK = 2  # GiB
+ASKING_SECONDS = 1.0
 REINSTALL_CLI = "pip install --force-reinstall claude-agent-sdk"
 _INSTALLERS = {
     "brew": "brew install",
@@ -115,7 +118,9 @@ class Host:
         if isinstance(source, str):
             return await self._listing((), source)
         remotes = await self._run("git", "-C", str(source), "remote")
-        if remotes.code or "origin" not in remotes.output.split("\n"):
+        if remotes.code:
+            return note("cannot be asked for before the repository is there")
+        if "origin" not in remotes.output.split("\n"):
             return note("no remote called origin; branches stay on this machine")
         return await self._listing(("-C", str(source)), "origin")
 
@@ -186,9 +191,27 @@ async def listening(http: str) -> Verdict:
     try:
         server = await loop.create_server(asyncio.Protocol, place.host, place.port)
     except OSError as error:
-        return note(f"{http} cannot be had: {error.strerror}", "export MAB_HTTP=off")
+        if await _is_ours(place):
+            return good(f"mab answers at {http}")
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        remedy = "export MAB_HTTP=127.0.0.1:3211   # or another free port"
+        return note(f"{http} cannot be had ({reason}); without it nobody sees metrics", remedy)
     server.close()
     return good(f"{http} is free")
+
+
+async def _is_ours(place: Address) -> bool:
+    """Whether a mab that runs already has the address."""
+    seconds = aiohttp.ClientTimeout(total=ASKING_SECONDS)
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=seconds) as session,
+            session.get(f"http://{host}:{place.port}/healthz") as answer,
+        ):
+            return "last_poll_seconds" in await answer.json()
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+        return False
 
 
 def _version(present: tuple[int, int], oldest: tuple[int, int], remedy: str) -> Verdict:

@@ -22,7 +22,10 @@ class Kind(StrEnum):
 
     COMMAND = "command"  # /agent …
     MESSAGE = "message"  # a mention, or a direct message
+    REPLY = "reply"  # in a thread, without a mention
+    EDIT = "edit"  # of something that was said in a thread
     ACTION = "action"  # a button
+    FORM = "form"  # a form that was sent off
     SHORTCUT = "shortcut"  # "Spawn an agent" on a message
 
 
@@ -40,6 +43,8 @@ def incoming(body: Body, bot_user: str) -> Incoming | None:
             return _action(body)
         case "message_action":
             return _shortcut(body)
+        case "view_submission":
+            return _form(body)
         case _:
             return None
 
@@ -58,11 +63,13 @@ def _message(body: Body, bot_user: str) -> Incoming | None:
     event: Body = body.get("event") or {}
     if event.get("type") not in {"app_mention", "message"}:
         return None
+    if event.get("subtype") == "message_changed":
+        return _edit(body, event)
     if str(event.get("subtype") or "") not in SAID or "user" not in event or event.get("bot_id"):
         return None
     text = str(event.get("text") or "")
-    direct = event.get("channel_type") == "im"
-    if not direct and not slack_text.mentions(text, bot_user):
+    addressed = event.get("channel_type") == "im" or slack_text.mentions(text, bot_user)
+    if not (addressed or event.get("thread_ts")):
         return None
     team, channel, ts = str(body.get("team_id", "")), str(event["channel"]), str(event["ts"])
     payload = {
@@ -73,7 +80,29 @@ def _message(body: Body, bot_user: str) -> Incoming | None:
         "thread": str(event.get("thread_ts") or ts),
         "files": _files(event),
     }
-    return Incoming(f"message:{team}/{channel}:{ts}", Kind.MESSAGE, payload, str(event["user"]))
+    kind = Kind.MESSAGE if addressed else Kind.REPLY
+    return Incoming(f"message:{team}/{channel}:{ts}", kind, payload, str(event["user"]))
+
+
+def _edit(body: Body, event: Body) -> Incoming | None:
+    """A message in a thread was changed by the one who wrote it."""
+    message: Body = event.get("message") or {}
+    edited: Body = message.get("edited") or {}
+    user, thread = message.get("user"), message.get("thread_ts")
+    if not (edited and user and thread) or message.get("bot_id"):
+        return None
+    team, channel = str(body.get("team_id", "")), str(event["channel"])
+    place, ts = f"{team}/{channel}", str(message["ts"])
+    payload = {
+        "text": str(message.get("text") or ""),
+        "team": team,
+        "channel": channel,
+        "ts": ts,
+        "thread": str(thread),
+        "edits": f"message:{place}:{ts}",
+    }
+    key = f"edit:{place}:{ts}:{edited.get('ts', '')}"
+    return Incoming(key, Kind.EDIT, payload, str(user))
 
 
 def _action(body: Body) -> Incoming | None:
@@ -93,6 +122,7 @@ def _action(body: Body) -> Incoming | None:
         "thread": str(message.get("thread_ts") or container.get("thread_ts") or ""),
         "response_url": str(body.get("response_url", "")),
         "ephemeral": bool(container.get("is_ephemeral")),
+        "trigger": str(body.get("trigger_id", "")),
     }
     key = f"action:{body.get('trigger_id', '')}:{action.get('action_ts', '')}"
     return Incoming(key, Kind.ACTION, payload, str((body.get("user") or {}).get("id", "")))
@@ -115,6 +145,22 @@ def _shortcut(body: Body) -> Incoming | None:
     }
     key = f"shortcut:{body.get('trigger_id', '')}"
     return Incoming(key, Kind.SHORTCUT, payload, str((body.get("user") or {}).get("id", "")))
+
+
+def _form(body: Body) -> Incoming:
+    """A form that was sent off; what it is about stands in its private metadata."""
+    view: Body = body.get("view") or {}
+    about = str(view.get("private_metadata") or "")
+    payload = {
+        "form": str(view.get("callback_id", "")),
+        "about": about,
+        "values": dict((view.get("state") or {}).get("values") or {}),
+        "team": str((body.get("team") or {}).get("id", "")),
+        "channel": about.partition(" ")[2],
+        "thread": "",
+    }
+    user = str((body.get("user") or {}).get("id", ""))
+    return Incoming(f"view:{view.get('id', '')}", Kind.FORM, payload, user)
 
 
 def _files(message: Body) -> list[dict[str, Any]]:

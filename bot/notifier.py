@@ -8,10 +8,24 @@ from datetime import UTC, datetime
 import structlog
 
 from bot import messages
-from bot.messages import Attachment, Message
+from bot.messages import Attachment
 from bot.pace import Pace, TooFast
 from bot.posting import Enclosure, Failure, Mark, Poster, Spot, Trouble, understood
-from engine import Delivery, Engine, LostLease, MabError, Notice, Undelivered, is_passing
+from bot.writing import Writer
+from engine import (
+    Closed,
+    Delivery,
+    Ended,
+    Engine,
+    Failed,
+    GraphAsked,
+    Inquiry,
+    LostLease,
+    NodeView,
+    Notice,
+    Undelivered,
+    is_passing,
+)
 
 AT_ONCE = 8  # threads that are served side by side
 DUE = 100
@@ -26,6 +40,7 @@ class Notifier:
 
     engine: Engine
     poster: Poster
+    writer: Writer
     carded: Callable[[float], None] = lambda _: None  # seconds from a request to its card
     pace: Pace = field(default_factory=Pace)
 
@@ -92,7 +107,7 @@ class Notifier:
             ts = await self.poster.post(spot, messages.card(delivery.card), mark)
         thread = spot.thread or ts
         await self.engine.outbox.card_posted(delivery, {"ts": ts}, thread)
-        for agent in delivery.card.agents[:1]:
+        for agent in delivery.card.nodes[:1]:
             self.carded((datetime.now(UTC) - agent.created_at).total_seconds())
         return Spot(spot.channel, thread)
 
@@ -127,7 +142,11 @@ class Notifier:
     async def _tell(self, delivery: Delivery, spot: Spot, undelivered: Undelivered) -> None:
         """Post one notice, unless an earlier try has done so."""
         notice = undelivered.notice
-        message = await self._written(notice)
+        if isinstance(notice.fact, Closed):
+            await self._close(spot, notice, notice.fact.inquiry)
+            await self.engine.outbox.delivered(delivery, notice, {})
+            return
+        message = await self.writer.message(notice, delivery.card)
         ts = str(undelivered.receipt.get("ts") or "")
         if not ts and undelivered.sending_at is not None:
             ts = await self.poster.find(spot, Mark("notice", notice.id))
@@ -142,8 +161,10 @@ class Notifier:
             await self.engine.outbox.posted(delivery, notice, {"ts": ts})
         if message.file is not None:
             await self._attach(spot, message.file, ts if again else "")
-        if notice.name == "request.ended":
-            await self._hand_out(delivery, spot, notice, ts if again else "")
+        if isinstance(notice.fact, GraphAsked):
+            await self._attach(spot, await self.writer.picture(delivery.card), ts if again else "")
+        if isinstance(notice.fact, Ended | Failed):
+            await self._hand_out(delivery, spot, notice.fact.agent, ts if again else "")
         await self.engine.outbox.delivered(delivery, notice, {"ts": ts})
 
     async def _attempt(
@@ -159,11 +180,11 @@ class Notifier:
                 await self.engine.outbox.refused(delivery, notice)
             raise
 
-    async def _hand_out(self, delivery: Delivery, spot: Spot, notice: Notice, since: str) -> None:
+    async def _hand_out(self, delivery: Delivery, spot: Spot, agent: NodeView, since: str) -> None:
         """Post what the agent has left for people, one file after the other."""
         outbox = self.engine.outbox
-        for handout in await outbox.handouts(notice):
-            title = f"From agent {notice.agent.id}: {handout.name}"
+        for handout in await outbox.handouts(agent):
+            title = f"From agent {agent.id}: {handout.name}"
             file = Enclosure(handout.name, title, await outbox.content(handout))
             await self._attach(spot, file, since)
             await outbox.handed_out(delivery, handout)
@@ -172,19 +193,14 @@ class Notifier:
         if not (since and await self.poster.has_file(spot, file, since)):
             await self.poster.upload(spot, file)
 
-    async def _written(self, notice: Notice) -> Message:
-        match notice.name:
-            case "request.ended":
-                return messages.ended(notice)
-            case "agent.taken_over":
-                return messages.taken_over(notice)
-            case "diff.asked":
-                return messages.diff_file(notice, await self._diff(notice))
-            case other:
-                raise MabError(f"there is no message for {other}")
-
-    async def _diff(self, notice: Notice) -> str:
-        try:
-            return await self.engine.diff(notice.agent)
-        except MabError as error:
-            return f"The diff cannot be shown: {error}"
+    async def _close(self, spot: Spot, notice: Notice, inquiry: Inquiry) -> None:
+        """What was posted of an inquiry loses its buttons and says how it ended."""
+        for posted in notice.posted:
+            mark, ts = Mark("notice", posted.id), str(posted.receipt["ts"])
+            closed = self.writer.closed(inquiry)
+            try:
+                await self.poster.edit(spot, ts, closed, mark)
+            except Exception as error:
+                failure = understood(error)
+                if failure is None or failure.trouble is not Trouble.GONE:
+                    raise

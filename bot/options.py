@@ -1,13 +1,14 @@
 """The options in front of a task, and what their values may be. Pure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 
 from bot.messages import refusals
+from engine import OnFailure
 
 # What `spawn` can be told, with a value that shows the form.
 EXAMPLES = {
@@ -18,10 +19,18 @@ EXAMPLES = {
     "timeout": "30m",
     "budget": "2.50",
 }
+# The same for `workflow`; its budget is that of all steps together.
+OF_WORKFLOW = {
+    **{name: example for name, example in EXAMPLES.items() if name != "role"},
+    "on-failure": "stop",
+}
+FORMS = EXAMPLES | OF_WORKFLOW
 # A dash of a phone's keyboard means two, but only where the name of an option follows.
-LONG_DASH = rf"[\u2013-\u2015]-?(?=(?:{'|'.join(EXAMPLES)})(?:[=\s]|\Z))"
+LONG_DASH = rf"[\u2013-\u2015]-?(?=(?:{'|'.join(FORMS)})(?:[=\s]|\Z))"
 NAME = re.compile(rf"(?:--|{LONG_DASH})(?P<name>[A-Za-z][\w-]*)(?P<is>=)?", re.IGNORECASE)
 END = re.compile(r"--(?=\s|\Z)")
+# Openers of a quotation around a whole task, with their closers.
+AROUND = {'"': '"', "'": "'", "“": "”", "„": "“”", "‘": "’", "«": "»"}  # noqa: RUF001 - as phones write them
 QUOTES = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“”", "‘": "’", "’": "’", "«": "»"}  # noqa: RUF001 - as phones write them
 DURATION = re.compile(
     r"(?:(\d{1,6})h)?(?:(\d{1,6})m(?:in)?)?(?:(\d{1,6})s)?", re.ASCII | re.IGNORECASE
@@ -51,14 +60,17 @@ class Fault:
     repaired: str = ""
 
 
-def read(text: str) -> Options | Fault:
-    """Read the options in front of `text`; `--` ends them, and so does a word that is none."""
+def read(text: str, known: Mapping[str, str] = EXAMPLES) -> Options | Fault:
+    """Read the options in front of `text`; `--` ends them, and so does a word that is none.
+
+    `known` are those that there are, with examples; the rest is the end of `text` as it is.
+    """
     values: dict[str, Value] = {}
     rest = text.lstrip()
     while found := NAME.match(rest):
         name = found["name"].lower()
-        if name not in EXAMPLES:
-            return _unknown(text, rest, found)
+        if name not in known:
+            return _unknown(text, rest, found, known)
         if name in values:
             return Fault(refusals.repeated(name))
         taken = _take(name, rest[found.end() :], glued=bool(found["is"]))
@@ -72,20 +84,29 @@ def read(text: str) -> Options | Fault:
     return Options(values, END.sub("", rest, count=1) if END.match(rest) else rest)
 
 
-def _unknown(text: str, rest: str, found: re.Match[str]) -> Fault:
-    near = get_close_matches(found["name"].lower(), EXAMPLES, n=1, cutoff=0.7)
+def unquoted(task: str) -> str:
+    """The task without the one pair of quotation marks around the whole of it."""
+    inner = task[1:-1]
+    closers = AROUND.get(task[:1])
+    if len(task) < 2 or not closers or task[-1] not in closers:
+        return task
+    return task if any(mark in inner for mark in (task[0], *closers)) else inner
+
+
+def _unknown(text: str, rest: str, found: re.Match[str], known: Mapping[str, str]) -> Fault:
+    near = get_close_matches(found["name"].lower(), known, n=1, cutoff=0.7)
     if not near:
-        return Fault(refusals.unknown_option(f"--{found['name']}", "", EXAMPLES))
+        return Fault(refusals.unknown_option(f"--{found['name']}", "", known))
     before = text[: len(text) - len(rest)]
     after = rest[found.end("name") :]
-    reason = refusals.unknown_option(f"--{found['name']}", near[0], EXAMPLES)
+    reason = refusals.unknown_option(f"--{found['name']}", near[0], known)
     return Fault(reason, f"{before}--{near[0]}{after}")
 
 
 def _take(name: str, text: str, *, glued: bool) -> tuple[str, str] | Fault:
     """The value in front of `text`, and what follows it."""
     rest = text if glued else text.lstrip()
-    missing = Fault(refusals.no_value(name, EXAMPLES[name]))
+    missing = Fault(refusals.no_value(name, FORMS[name]))
     if not rest or rest[0].isspace() or (not glued and (NAME.match(rest) or END.match(rest))):
         return missing
     if closers := QUOTES.get(rest[0]):
@@ -108,7 +129,7 @@ def _matching(form: re.Pattern[str]) -> Callable[[str, str], Value | Fault]:
     def value(name: str, typed: str) -> Value | Fault:
         if form.fullmatch(typed):
             return typed
-        return Fault(refusals.bad_value(name, typed, EXAMPLES[name]))
+        return Fault(refusals.bad_value(name, typed, FORMS[name]))
 
     return value
 
@@ -131,6 +152,13 @@ def _money(_name: str, typed: str) -> Value | Fault:
     return amount if 0 < amount <= MOST else Fault(refusals.budget_bounds(typed))
 
 
+def _on_failure(name: str, typed: str) -> Value | Fault:
+    plain = typed.lower()
+    if plain in set(OnFailure):
+        return OnFailure(plain)
+    return Fault(refusals.bad_choice(name, typed, OnFailure))
+
+
 VALUES: dict[str, Callable[[str, str], Value | Fault]] = {
     "role": _matching(PHRASE),
     "repo": _matching(WORD),
@@ -138,4 +166,5 @@ VALUES: dict[str, Callable[[str, str], Value | Fault]] = {
     "model": _matching(WORD),
     "timeout": _duration,
     "budget": _money,
+    "on-failure": _on_failure,
 }

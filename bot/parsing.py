@@ -5,39 +5,49 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from bot import options
+from bot import options, outline, running
 from bot.grammar import (
     Cancel,
     Command,
     Diff,
+    Graph,
     Help,
     List,
     Logs,
     Pause,
+    Ref,
     Refusal,
     Resume,
     Retry,
+    Skip,
     Spawn,
     Status,
     Verb,
     Whoami,
+    Workflow,
 )
 from bot.messages import refusals
 from bot.slack_text import storable
-from engine import AgentSpec, InvalidSpec
+from engine import AgentSpec, InvalidSpec, WorkflowSpec
 
 PREFIX = re.compile(r"\s*/agent(?:\s+|\Z)", re.IGNORECASE)
 FIRST = re.compile(r"(\S+)\s*(.*)", re.DOTALL)
-ID = re.compile(r"(?:agent\s*)?#?\s*([0-9]{1,18})[.!]?", re.IGNORECASE)
+ID = re.compile(
+    r"(?:agent\s*)?#?\s*(?P<agent>[0-9]{1,18})(?![\w-])[.!]?"
+    r"|(?:workflow\s*)?w(?P<workflow>[0-9]{1,18})(?:\.(?P<key>[a-z][a-z0-9_-]{0,39}))?(?![\w-])[.!]?",
+    re.IGNORECASE,
+)
+ADVICE = re.compile(
+    r"(?:--|[\u2013-\u2015]-?)?with[:=\s]\s*(?P<advice>\S.*)", re.IGNORECASE | re.DOTALL
+)
 ALIASES = {"stop": Verb.CANCEL}
-# Openers of a quotation around a whole task, with their closers.
-AROUND = {'"': '"', "'": "'", "“": "”", "„": "“”", "‘": "’", "«": "»"}  # noqa: RUF001 - as phones write them
-ABOUT: dict[Verb, Callable[[int | None], Command]] = {
+ABOUT: dict[Verb, Callable[[Ref | None], Command]] = {
     Verb.STATUS: Status,
     Verb.LOGS: Logs,
     Verb.DIFF: Diff,
     Verb.CANCEL: Cancel,
     Verb.RETRY: Retry,
+    Verb.SKIP: Skip,
 }
 
 ALONE: dict[Verb, Callable[[], Command]] = {
@@ -65,6 +75,10 @@ def parse(text: str, *, default: Default) -> Command | Refusal:
     verb = _verb(words[1])
     if verb is None:
         return _without_verb(typed, words, default)
+    if verb is Verb.GRAPH:
+        return _graph(words[2].strip(), typed, default)
+    if verb is Verb.WORKFLOW:
+        return _workflow(words.string[words.end(1) :], typed, default)
     return _with_verb(verb, words[2].rstrip(), typed, default)
 
 
@@ -80,7 +94,10 @@ def _without_verb(typed: str, words: re.Match[str], default: Default) -> Command
         if near:
             reason = refusals.near_verb(words[1], near)
             return Refusal(reason, typed, f"{near} {words[2]}".strip())
-        return Refusal(refusals.unknown_verb(words[1], Verb), typed, f"spawn {text}")
+        steps = outline.read(text)
+        several = isinstance(steps, WorkflowSpec) and len(steps.nodes) > 1
+        meant = f"{Verb.WORKFLOW if several else Verb.SPAWN} {text}"
+        return Refusal(refusals.unknown_verb(words[1], Verb), typed, meant)
     # "cancle 12" is a slip, not a task that somebody wants to pay for.
     if near in ABOUT and (not words[2].strip() or ID.fullmatch(words[2].strip())):
         return Refusal(refusals.near_verb(words[1], near), typed, f"{near} {words[2]}".strip())
@@ -95,7 +112,7 @@ def _near(word: str) -> Verb | None:
 def _with_verb(verb: Verb, rest: str, typed: str, default: Default) -> Command | Refusal:
     if verb is Verb.SPAWN:
         return _spawn(rest, typed)
-    command = _about(verb, rest, typed, default) if verb in ABOUT else _alone(verb, rest, typed)
+    command = _read(verb, rest, typed, default)
     # A sentence that happens to begin with a verb is offered as a task, never taken for one.
     prose = len(rest.split()) > 1 and not ID.match(rest)
     if isinstance(command, Refusal) and default == "spawn" and prose:
@@ -103,16 +120,58 @@ def _with_verb(verb: Verb, rest: str, typed: str, default: Default) -> Command |
     return command
 
 
+def _read(verb: Verb, rest: str, typed: str, default: Default) -> Command | Refusal:
+    if verb is Verb.RUN:
+        return running.read(rest, typed)
+    return _about(verb, rest, typed, default) if verb in ABOUT else _alone(verb, rest, typed)
+
+
+def _workflow(rest: str, typed: str, default: Default) -> Workflow | Refusal:
+    read = outline.read(rest)
+    if isinstance(read, WorkflowSpec):
+        return Workflow(read)
+    prose = default == "spawn" and rest.strip() and read.reason == refusals.no_step()
+    return Refusal(read.reason, typed, f"spawn {typed.strip()}" if prose else read.suggestion)
+
+
 def _about(verb: Verb, rest: str, typed: str, default: Default) -> Command | Refusal:
     if not rest:
         return ABOUT[verb](None) if default == "spawn" else Refusal(refusals.no_id(verb), typed)
     found = ID.match(rest)
-    if not found or not int(found[1]):
+    ref = _ref(found) if found else None
+    advice = ADVICE.fullmatch(rest[found.end() :].lstrip() if found else rest)
+    if verb is Verb.RETRY and advice and (ref or default == "spawn"):
+        return Retry(ref, options.unquoted(advice["advice"].strip()))
+    if not found or not ref:
         return Refusal(refusals.bad_id(verb, rest), typed)
     if found.end() < len(rest):
         cut = rest[found.end()].isspace()
-        return Refusal(refusals.bad_id(verb, rest), typed, f"{verb} {int(found[1])}" if cut else "")
-    return ABOUT[verb](int(found[1]))
+        named = found[0].rstrip(".!")
+        return Refusal(refusals.bad_id(verb, rest), typed, f"{verb} {named}" if cut else "")
+    return ABOUT[verb](ref)
+
+
+def _ref(found: re.Match[str]) -> Ref | None:
+    """What an ID names; there is no agent 0."""
+    ref = Ref(int(found["agent"] or 0), int(found["workflow"] or 0), (found["key"] or "").lower())
+    return ref if ref.agent or ref.workflow else None
+
+
+def _graph(rest: str, typed: str, default: Default) -> Graph | Refusal:
+    found = ID.fullmatch(rest)
+    ref = _ref(found) if found else None
+    if ref and ref.workflow and not ref.key:
+        return Graph(ref.workflow)
+    if not rest and default == "spawn":
+        return Graph()
+    prose = default == "spawn" and len(rest.split()) > 1
+    return Refusal(refusals.no_workflow(), typed, f"spawn {typed.strip()}" if prose else "")
+
+
+def begins_with_verb(text: str) -> bool:
+    """Whether a text begins with the verb of a command."""
+    words = FIRST.match(PREFIX.sub("", text, count=1).lstrip())
+    return words is not None and _verb(words[1]) is not None
 
 
 def _alone(verb: Verb, rest: str, typed: str) -> Command | Refusal:
@@ -136,7 +195,7 @@ def _spawn(text: str, typed: str) -> Spawn | Refusal:
     given = options.read(text)
     if isinstance(given, options.Fault):
         return Refusal(given.reason, typed, f"spawn {given.repaired}" if given.repaired else "")
-    task = _unquoted(given.rest.strip())
+    task = options.unquoted(given.rest.strip())
     if not task.strip():
         return Refusal(refusals.no_task(), typed)
     values: dict[str, Any] = given.values  # each value has the type of its field
@@ -144,12 +203,3 @@ def _spawn(text: str, typed: str) -> Spawn | Refusal:
         return Spawn(AgentSpec(task=task, **values))
     except InvalidSpec as error:
         return Refusal(refusals.bad_task(error.detail), typed)
-
-
-def _unquoted(task: str) -> str:
-    """The task without the one pair of quotation marks around the whole of it."""
-    inner = task[1:-1]
-    closers = AROUND.get(task[:1])
-    if len(task) < 2 or not closers or task[-1] not in closers:
-        return task
-    return task if any(mark in inner for mark in (task[0], *closers)) else inner

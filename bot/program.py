@@ -11,26 +11,36 @@ from time import monotonic
 from uuid import uuid4
 
 import structlog
+from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import tokens
+from bot.about import About
 from bot.acts import Acts
 from bot.app import Intake, build
 from bot.connection import Sockets, sockets, web_client
 from bot.conversation import Conversation
+from bot.deciding import Deciding
 from bot.directory import Directory
 from bot.downloads import Downloads
+from bot.filling import Filling
+from bot.gatekeeper import Gatekeeper
 from bot.health import Health, Probe, address
 from bot.inbox import Interpreter
 from bot.metrics import Metrics
 from bot.notifier import Notifier
 from bot.pace import POSTS, Pace
+from bot.planning import Planning
 from bot.posting import Poster
 from bot.replies import Replies
 from bot.secrets import Secrets
 from bot.settings import BotSettings
 from bot.surroundings import Surveyor
+from bot.talking import Talking
+from bot.writing import Writer
 from engine import (
     Beat,
     ConfigError,
+    Database,
     Engine,
     Executor,
     Listeners,
@@ -45,7 +55,9 @@ BOT_SECONDS = 1.0  # between two looks at inbox and outbox; as a rule they are w
 JANITOR_SECONDS = 60.0
 REST_SECONDS = 4.0  # for what is under way when the program ends
 FIGURES_SECONDS = 15.0
+INQUIRIES_SECONDS = 10.0  # between looks at what expires, and of whom to remind
 log = structlog.stdlib.get_logger(__name__)
+Hands = Callable[[Database], Executor]  # what carries out agents' tasks, made for a ledger
 
 
 @dataclass(frozen=True)
@@ -132,17 +144,18 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
     token, app_token = given.secret("SLACK_BOT_TOKEN"), given.secret("SLACK_APP_TOKEN")
     trace = program.metrics.trace()
     async with web_client(token, given.settings.slack_api_url, trace) as client:
+        await tokens.require(client, app_token)
         directory = Directory(client, given.settings.access.groups)
         surveyor = Surveyor(directory, Downloads(client))
         notifier = Notifier(
             engine,
             Poster(client),
+            Writer(engine, given.settings),
             program.metrics.first_card.observe,
             Pace(given.posts_per_minute),
         )
         interpreter = Interpreter(
-            engine.inbox,
-            Conversation(engine, directory, Acts(engine, directory, given.settings, surveyor)),
+            engine.inbox, _conversation(engine, client, given.settings, directory, surveyor)
         )
 
         async def interpret() -> None:
@@ -161,6 +174,23 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
         await program.rest()
         with suppress(TimeoutError):
             await asyncio.wait_for(notifier.tick(), REST_SECONDS)
+
+
+def _conversation(
+    engine: Engine,
+    client: AsyncWebClient,
+    settings: BotSettings,
+    directory: Directory,
+    surveyor: Surveyor,
+) -> Conversation:
+    """Everything that carries out what people say."""
+    gate = Gatekeeper(directory, settings.access)
+    planning = Planning(engine, settings, surveyor)
+    acts = Acts(engine, directory, settings, surveyor, gate, About(engine, gate), planning)
+    deciding = Deciding(engine, directory, settings)
+    talking = Talking(engine, gate, surveyor)
+    filling = Filling(client, acts, deciding)
+    return Conversation(engine, directory, acts, deciding, talking, filling)
 
 
 @asynccontextmanager
@@ -186,9 +216,9 @@ async def open_worker(program: Program, executor: Executor) -> AsyncIterator[Wor
 
 @asynccontextmanager
 async def running(
-    given: Given, executor: Executor | None, *, speaks: bool = True
+    given: Given, hands: Hands | None, *, speaks: bool = True
 ) -> AsyncIterator[Program]:
-    """A program at work: with an executor it runs agents, and it speaks with Slack if it should.
+    """A program at work: with hands it runs agents, and it speaks with Slack if it should.
 
     On leaving, agents that still run are handed over with their work, and what there is to tell
     is told.
@@ -197,23 +227,24 @@ async def running(
         program = await stack.enter_async_context(open_program(given))
         if speaks:
             await stack.enter_async_context(open_bot(program))
-        if executor is not None:
-            await stack.enter_async_context(open_worker(program, executor))
+        if hands is not None:
+            await stack.enter_async_context(open_worker(program, hands(program.engine.db)))
         place = address(given.settings.http)
         health = Health(place, program.poll_age, program.probes, program.metrics.registry)
         await stack.enter_async_context(health)
         program.add("figures", program.look, FIGURES_SECONDS)
+        program.add("inquiries", program.engine.decisions.tick, INQUIRIES_SECONDS)
         await stack.enter_async_context(polling(program.beats))
         program.wake()
         yield program
 
 
-async def serve(given: Given, executor: Executor | None, *, speaks: bool = True) -> None:
+async def serve(given: Given, hands: Hands | None, *, speaks: bool = True) -> None:
     """Run until SIGTERM or SIGINT."""
-    async with running(given, executor, speaks=speaks) as program:
+    async with running(given, hands, speaks=speaks) as program:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, program.stopping.set)
-        log.info("ready", speaks=speaks, works=executor is not None)
+        log.info("ready", speaks=speaks, works=hands is not None)
         await program.stopping.wait()
         log.info("stopping")

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from bot.messages import words
 from bot.settings import BotSettings
-from engine import AgentView, Engine, LogEntry, Origin, Person, Wish
+from engine import Engine, LogEntry, NodeView, Origin, Person, Wish
 
 TASK = 60  # characters
 
@@ -38,7 +38,7 @@ async def listing(settings: BotSettings) -> str:
     return "\n".join(lines)
 
 
-def _line(agent: AgentView) -> str:
+def _line(agent: NodeView) -> str:
     task = words.bounded(words.flat(agent.task), TASK)
     return (
         f"{agent.id:>6}  {agent.status:<9} {agent.repo}  {words.flat(agent.requester.name)}: {task}"

@@ -51,6 +51,30 @@ class Surveyor:
             return Surroundings(Context(), fetched.files, (accepted.UNREAD, *fetched.refused))
         return Surroundings(context, fetched.files, fetched.refused)
 
+    async def others_spoke(self, payload: Json, person: str, since: float) -> bool:
+        """Whether another person has written into the thread of a message since a moment.
+
+        When Slack cannot be asked, somebody may have.
+        """
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                pages = await self.directory.client.conversations_replies(
+                    channel=payload["channel"],
+                    ts=payload["thread"],
+                    oldest=f"{since:.6f}",
+                    limit=PAGE,
+                )
+                me = await self.directory.bot_user()
+                async for page in pages:
+                    for said in page["messages"]:
+                        spoke = _counts(said) and not said.get("bot_id")
+                        if spoke and float(said["ts"]) > since and said["user"] not in {person, me}:
+                            return True
+        except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.warning("thread not read", error=str(error))
+            return True
+        return False
+
     async def _above(self, payload: Json) -> Context:
         """The conversation above the message of a command."""
         ts, thread = str(payload.get("ts") or ""), str(payload.get("thread") or "")

@@ -1,22 +1,27 @@
 """The moves of nodes, and what follows from them in a locked workflow."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, literal_column, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import reading
+from engine import graphs
 from engine.clock import now
+from engine.endings import end_requests
 from engine.errors import StaleMove
 from engine.events import append
-from engine.models import Node, Person, Request, Workflow
-from engine.states import ADMITTED, TERMINAL, Status, sources
+from engine.gates import open_gate
+from engine.models import Node, Person, Workflow
+from engine.models.graph import ADMITTED
+from engine.states import TERMINAL, Kind, Status, sources
 
 
 async def move(session: AsyncSession, node: Node, to: Status, **values: Any) -> None:
-    """Move a node from the state in which it was read; raises StaleMove if it may not."""
+    """Move a node from the state in which it was read, and do what follows for those that need it.
+
+    Raises StaleMove if it may not move there.
+    """
     if to in TERMINAL:
         values.setdefault("ended_at", now())
     seen = {node.status} & sources(to)
@@ -26,62 +31,77 @@ async def move(session: AsyncSession, node: Node, to: Status, **values: Any) -> 
         raise StaleMove(f"agent {node.id} is {node.status} and cannot become {to}")
     await session.refresh(node)
     append(session, node, f"agent.{to}")
+    match to:
+        case Status.COMPLETED | Status.SKIPPED:
+            await graphs.release(session, node.id)
+        case Status.FAILED | Status.CANCELLED:
+            await graphs.give_up(session, node)
 
 
 async def advance(session: AsyncSession, workflow_id: int, per_user: int) -> None:
     """Do what follows from the present state of a locked workflow."""
     await session.flush()
+    await _open_gates(session, workflow_id)
     await _admit(session, workflow_id, per_user)
-    await _end_requests(session, workflow_id)
+    await end_requests(session, workflow_id)
     changed = update(Workflow).where(Workflow.id == workflow_id)
     await session.execute(changed.values(version=Workflow.version + 1))
 
 
 def admissible() -> ColumnElement[bool]:
-    """Nodes that wait for nothing but their turn."""
-    return (Node.status == Status.BLOCKED) & (Node.unmet == 0)
+    """Nodes that wait for nothing but their turn; in words that the index of these knows."""
+    return (Node.status == literal_column("'blocked'")) & (Node.unmet == literal_column("0"))
 
 
 async def first_in_line(session: AsyncSession, person: str, per_user: int) -> list[int]:
-    """A person's first admissible nodes, as many as may be admitted now."""
-    admitted = select(func.count()).where(Node.requested_by == person, Node.status.in_(ADMITTED))
+    """A person's first admissible agents, as many as may be admitted now."""
+    admitted = select(func.count(Node.id)).where(Node.requested_by == person, text(ADMITTED))
     free = per_user - (await session.scalar(admitted) or 0)
     if free <= 0:
         return []
-    line = select(Node.id).where(admissible(), Node.requested_by == person)
+    line = select(Node.id).where(admissible(), Node.requested_by == person, Node.kind == Kind.AGENT)
     return list(await session.scalars(line.order_by(Node.id).limit(free)))
 
 
+async def _open_gates(session: AsyncSession, workflow_id: int) -> None:
+    reached = select(Node).where(
+        admissible(), Node.workflow_id == workflow_id, Node.kind == Kind.GATE
+    )
+    fresh = reached.order_by(Node.id).execution_options(populate_existing=True)
+    for node in list(await session.scalars(fresh)):
+        await move(session, node, Status.WAITING)
+        await open_gate(session, node)
+
+
 async def _admit(session: AsyncSession, workflow_id: int, per_user: int) -> None:
-    candidates = select(Node).where(admissible(), Node.workflow_id == workflow_id)
-    by_person: dict[str, list[Node]] = defaultdict(list)
-    for node in await session.scalars(candidates.order_by(Node.id)):
-        by_person[node.requested_by].append(node)
-    for person in sorted(by_person):  # one order for all, so that two transactions cannot deadlock
+    """Admit the agents that are ready, as far as their people have room.
+
+    One person after the other in the order of their ids, so that two transactions cannot
+    deadlock; and never a look at all who wait, so that it costs the same in a wide graph.
+    """
+    person = await _next_person(session, workflow_id, "")
+    while person is not None:
         await session.execute(
             select(Person.id).where(Person.id == person).with_for_update(key_share=True)
         )
         first = await first_in_line(session, person, per_user)
-        await _make_pending(session, (node for node in by_person[person] if node.id in first))
+        mine = select(Node).where(Node.id.in_(first), Node.workflow_id == workflow_id)
+        fresh = mine.order_by(Node.id).execution_options(populate_existing=True)
+        await _make_pending(session, list(await session.scalars(fresh)) if first else [])
+        person = await _next_person(session, workflow_id, person)
+
+
+async def _next_person(session: AsyncSession, workflow_id: int, after: str) -> str | None:
+    """The next of those whose agents of this workflow wait for their turn."""
+    line = select(Node.requested_by).where(
+        admissible(),
+        Node.workflow_id == workflow_id,
+        Node.kind == Kind.AGENT,
+        Node.requested_by > after,
+    )
+    return await session.scalar(line.order_by(Node.requested_by).limit(1))
 
 
 async def _make_pending(session: AsyncSession, nodes: Iterable[Node]) -> None:
     for node in nodes:
         await move(session, node, Status.PENDING, available_at=now())
-
-
-async def _end_requests(session: AsyncSession, workflow_id: int) -> None:
-    """End each open request whose agents have all ended, with its one terminal notice."""
-    unfinished = select(Node.id).where(Node.request_id == Request.id, Node.status.not_in(TERMINAL))
-    ending = (
-        update(Request)
-        .where(Request.workflow_id == workflow_id, Request.ended_at.is_(None), ~unfinished.exists())
-        .values(ended_at=now())
-        .returning(Request.id)
-    )
-    for request_id in sorted(await session.scalars(ending)):
-        last = select(Node).where(Node.request_id == request_id).order_by(Node.id.desc()).limit(1)
-        node = (await session.scalars(last)).one()
-        view = await reading.agent(session, node.id)
-        append(session, node, "request.ended", {"agent": reading.facts(view)}, notify=True)
-    await session.flush()

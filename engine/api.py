@@ -3,21 +3,30 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, select
 
-from engine import commands, reading
+from engine import cards, commands, inquiries, reading
 from engine.brake import Paused, paused
 from engine.commands import Incoming, Recorded, Reply
+from engine.cookbook import Cookbook
+from engine.decisions import Decisions
+from engine.errors import NotFound
 from engine.figures import Figures, figures
+from engine.matters import Inquiry
+from engine.mending import Mending
+from engine.models import Inquiry as InquiryRow
 from engine.models import Node
 from engine.models import Workflow as WorkflowRow
+from engine.notices import Card
 from engine.outbox import Outbox
+from engine.plans import Plans
 from engine.settings import Settings
 from engine.spec import Origin
-from engine.states import TERMINAL
+from engine.states import TERMINAL, InquiryStatus
 from engine.station import workshop
 from engine.store import Database
-from engine.views import AgentView, LogEntry, RunView
+from engine.talk import Talk
+from engine.views import LogEntry, NodeView, RunView
 from engine.workflows import Workflows
 
 LOG_ENTRIES = 5_000
@@ -64,7 +73,7 @@ class Ledger:
 
     db: Database
 
-    async def agent(self, agent_id: int) -> AgentView:
+    async def agent(self, agent_id: int) -> NodeView:
         """One agent; raises NotFound."""
         async with self.db.reading() as session:
             return await reading.agent(session, agent_id)
@@ -79,34 +88,77 @@ class Ledger:
         async with self.db.reading() as session:
             return await reading.log(session, agent_id, LOG_ENTRIES)
 
-    async def unfinished(self) -> list[AgentView]:
+    async def inquiry(self, inquiry_id: int) -> Inquiry:
+        """One question that was put to people; raises NotFound."""
+        async with self.db.reading() as session:
+            return await inquiries.inquiry(session, inquiry_id)
+
+    async def asked_in(self, origin: Origin) -> list[Inquiry]:
+        """The questions that wait for people in a thread, first to last."""
+        return await self._asked(
+            WorkflowRow.place == origin.place, WorkflowRow.thread == origin.thread
+        )
+
+    async def asked_at(self, place: str) -> list[Inquiry]:
+        """The questions that wait for people in a place, first to last."""
+        return await self._asked(WorkflowRow.place == place)
+
+    async def workflow_in(self, origin: Origin) -> int | None:
+        """The workflow of a thread, if there is one."""
+        known = select(WorkflowRow.id).where(
+            WorkflowRow.place == origin.place, WorkflowRow.thread == origin.thread
+        )
+        async with self.db.reading() as session:
+            return await session.scalar(known)
+
+    async def workflow(self, workflow_id: int) -> Card:
+        """How a workflow stands; raises NotFound."""
+        async with self.db.reading() as session:
+            found = await session.get(WorkflowRow, workflow_id)
+            if found is None:
+                raise NotFound(f"there is no workflow w{workflow_id}")
+            return await cards.card(session, found)
+
+    async def node(self, workflow_id: int, key: str) -> NodeView:
+        """The node of a workflow that has this key; raises NotFound."""
+        for view in await self._agents(Node.workflow_id == workflow_id, Node.key == key):
+            return view
+        raise NotFound(f"there is no step {key!r} in workflow w{workflow_id}")
+
+    async def _asked(self, *conditions: ColumnElement[bool]) -> list[Inquiry]:
+        async with self.db.reading() as session:
+            return await inquiries.listed(
+                session, InquiryRow.status == InquiryStatus.OPEN, *conditions
+            )
+
+    async def unfinished(self) -> list[NodeView]:
         """Every agent that has not ended."""
         return await self._agents(Node.status.not_in(TERMINAL))
 
-    async def unfinished_in(self, place: str) -> list[AgentView]:
+    async def unfinished_in(self, place: str) -> list[NodeView]:
         """Every agent of a place that has not ended."""
         return await self._agents(
             WorkflowRow.place == place,
             Node.status.not_in(TERMINAL),
         )
 
-    async def recent(self, person: str, limit: int = 10) -> list[AgentView]:
+    async def recent(self, person: str, limit: int = 10) -> list[NodeView]:
         """A person's latest agents, oldest first."""
         async with self.db.reading() as session:
             return await reading.latest(session, limit, Node.requested_by == person)
 
-    async def latest(self, limit: int) -> list[AgentView]:
+    async def latest(self, limit: int) -> list[NodeView]:
         """The newest agents of all, oldest of them first."""
         async with self.db.reading() as session:
             return await reading.latest(session, limit)
 
-    async def of_thread(self, origin: Origin) -> list[AgentView]:
+    async def of_thread(self, origin: Origin) -> list[NodeView]:
         """The agents of a thread, first to last."""
         return await self._agents(
             WorkflowRow.place == origin.place, WorkflowRow.thread == origin.thread
         )
 
-    async def _agents(self, *conditions: ColumnElement[bool]) -> list[AgentView]:
+    async def _agents(self, *conditions: ColumnElement[bool]) -> list[NodeView]:
         async with self.db.reading() as session:
             return list(await reading.agents(session, *conditions))
 
@@ -117,6 +169,11 @@ class Engine:
 
     inbox: Inbox
     workflows: Workflows
+    plans: Plans
+    decisions: Decisions
+    mending: Mending
+    talk: Talk
+    recipes: Cookbook
     ledger: Ledger
     outbox: Outbox
     settings: Settings
@@ -126,7 +183,20 @@ class Engine:
     def open(cls, settings: Settings, owner: str) -> "Engine":
         """An engine on the configured database; `owner` names this process in its leases."""
         db = Database.connect(settings.database)
-        return cls(Inbox(db), Workflows(db, settings), Ledger(db), Outbox(db, owner), settings, db)
+        workflows = Workflows(db, settings)
+        return cls(
+            inbox=Inbox(db),
+            workflows=workflows,
+            plans=Plans(workflows),
+            decisions=Decisions(workflows),
+            mending=Mending(workflows),
+            talk=Talk(workflows),
+            recipes=Cookbook(settings, workshop(settings).repos),
+            ledger=Ledger(db),
+            outbox=Outbox(db, owner),
+            settings=settings,
+            db=db,
+        )
 
     async def paused(self) -> Paused | None:
         """Whether claiming is paused, and by whom."""
@@ -136,7 +206,7 @@ class Engine:
         """How the ledger stands, in a few numbers."""
         return await figures(self.db)
 
-    async def diff(self, agent: AgentView, limit_bytes: int = 1_000_000) -> str:
+    async def diff(self, agent: NodeView, limit_bytes: int = 1_000_000) -> str:
         """What an agent changed, as text; raises RepositoryError, GitError."""
         return await workshop(self.settings).diff(agent, limit_bytes)
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -11,12 +10,14 @@ from typing import Any
 import structlog
 
 from engine import processes
-from engine.briefing import Tray, briefing
+from engine.assignments import Assignment, Site, cause_of, job
+from engine.beginnings import beginning
+from engine.briefing import Tray
 from engine.errors import LostLease, MabError
 from engine.executor import AgentResult, Confinement, Executor, Job, Step, Usage
 from engine.leases import Claim
+from engine.matters import Conflict, Push
 from engine.processes import ProcessTree
-from engine.repos import RepositoryError
 from engine.runs import Ending, Runs
 from engine.sandbox import SandboxMissing, Shell, restrictions
 from engine.settings import Settings
@@ -24,9 +25,8 @@ from engine.states import Cause
 from engine.store import is_passing
 from engine.trays import Trays
 from engine.verdicts import Halt
-from engine.views import AgentView, Check, Note, Work
+from engine.views import Check, NodeView, Note, Work
 from engine.workshop import Bench, Workshop
-from engine.worktrees import DiskFull, WorktreeError
 
 COMMAND_SECONDS = 600.0  # for a repository's setup, and for its check
 RETURN_SECONDS = 8.0  # for an executor to return once its processes are gone
@@ -89,29 +89,50 @@ class Attempt:
     async def carry_out(self) -> Ending:
         """Do the work; raises LostLease when nothing may be said about it any more."""
         began = monotonic()
-        view, policy = await self.tools.runs.brief(self.claim)
         try:
-            bench = await self.tools.workshop.open(view)
+            ending = await self._carried_out()
         except MabError as error:
-            return Ending(
-                self.halted, AgentResult(success=False, error=str(error), cause=_cause(error))
-            )
+            if isinstance(error, LostLease):
+                raise
+            failed = AgentResult(success=False, error=str(error), cause=cause_of(error))
+            ending = Ending(self.halted, failed)
+        spent = int((monotonic() - began) * 1000)
+        return replace(ending, result=replace(ending.result, duration_ms=spent))
+
+    async def _carried_out(self) -> Ending:
+        view, policy = await self.tools.runs.brief(self.claim)
+        if policy.get("approved"):
+            return await self._publish(view, str(policy["approved"]))
+        origin = await self.tools.runs.origin(self.claim)
+        begin = await beginning(self.tools.workshop, view, policy, origin)
+        if isinstance(begin, Conflict):
+            return Ending(self.halted, AgentResult(success=False), view.work, asks=begin)
+        bench = await self.tools.workshop.open(view, begin.onto)
+        return await self._at(bench, Assignment(view, policy, begin))
+
+    async def _at(self, bench: Bench, task: Assignment) -> Ending:
+        """Work in an open worktree."""
+        view = task.view
         self.workspace = bench.tree.path
         self.notes += await asyncio.to_thread(restrictions, self.tools.settings.agent.sandbox)
         begun = self.tools.workshop.begun(bench, view, self.notes)
         await self.tools.runs.opened(self.claim, str(bench.tree.path), begun)
         async with self.tools.workshop.mounts.in_use(bench.tree.common_dir):
-            result = await self._until_halted(self._work(view, policy, bench), policy)
+            result = await self._until_halted(self._work(task, bench), task.policy)
         if self.halted is Halt.LOST:
             raise LostLease(f"agent {self.claim.agent_id}, attempt {self.claim.attempt}")
         result, work = await self._bring_home(bench, view, result)
-        result = replace(result, duration_ms=int((monotonic() - began) * 1000))
         taken = await self.tools.trays.take(view.id)
         work = replace(work, notes=(*self.notes, *work.notes, *taken.notes))
-        return Ending(self.halted, result, work, taken.files)
+        return Ending(self.halted, result, work, taken.files, _asks(result, work))
+
+    async def _publish(self, view: NodeView, commit: str) -> Ending:
+        """Push what somebody has approved; everything else was done before."""
+        work = await self.tools.workshop.publish(view, commit)
+        return Ending(self.halted, AgentResult(success=True, output=view.result), work)
 
     async def _bring_home(
-        self, bench: Bench, view: AgentView, result: AgentResult
+        self, bench: Bench, view: NodeView, result: AgentResult
     ) -> tuple[AgentResult, Work]:
         """Commit what was done; what cannot be committed stays in the worktree."""
         try:
@@ -120,7 +141,7 @@ class Attempt:
                 await self.tools.workshop.discard(bench.tree.path)
         except MabError as error:
             log.exception("work not committed")
-            failed = replace(result, success=False, error=str(error), cause=_cause(error))
+            failed = replace(result, success=False, error=str(error), cause=cause_of(error))
             return failed, self.tools.workshop.begun(bench, view, ())
         return result, work
 
@@ -155,18 +176,21 @@ class Attempt:
             log.error("attempt failed unexpectedly", exc_info=error)
         detail = str(error) or repr(error)
         return AgentResult(
-            success=False, output=self.said, error=detail, cause=_cause(error), usage=self.usage
+            success=False, output=self.said, error=detail, cause=cause_of(error), usage=self.usage
         )
 
-    async def _work(self, view: AgentView, policy: Mapping[str, Any], bench: Bench) -> AgentResult:
-        repo = self.tools.settings.repos[view.repo]
+    async def _work(self, task: Assignment, bench: Bench) -> AgentResult:
+        repo = self.tools.settings.repos[task.view.repo]
         if repo.setup:
             verdict = await self._command(repo.setup, bench)
             if not verdict.passed:
                 return AgentResult(success=False, error=verdict.tail, cause=Cause.SETUP)
-        result = await self.tools.executor.run(await self._job(view, policy, bench), self)
-        if result.success and repo.check:
-            await self._test(repo.check, bench)
+        if task.merges_only:
+            result = AgentResult(success=True, output="Merged without conflicts.")
+        else:
+            result = await self.tools.executor.run(await self._job(task, bench), self)
+        if result.success and (check := str(task.policy.get("check") or repo.check)):
+            await self._test(check, bench)
         return result
 
     async def _test(self, check: str, bench: Bench) -> None:
@@ -176,24 +200,21 @@ class Attempt:
         except SandboxMissing as error:
             log.warning("not tested", reason=str(error))  # the note about Bash says it to people
 
-    async def _job(self, view: AgentView, policy: Mapping[str, Any], bench: Bench) -> Job:
+    async def _job(self, task: Assignment, bench: Bench) -> Job:
         tools = self.tools
         given = await tools.runs.given(self.claim)
-        tray = await tools.trays.open(view.id, given.files, emptied=given.taken)
-        interrupted = bench.tree.head != bench.base.commit
-        return Job(
-            agent_id=view.id,
-            attempt=self.claim.attempt,
-            task=view.task,
-            workspace=bench.tree.path,
-            model=str(policy["model"]),
-            max_turns=int(policy["max_turns"]),
-            budget=Decimal(policy["budget_usd"]),
-            confinement=tools.confinement(bench, tray),
-            environment={**self._environment(), **tools.model_environment},
-            instructions=bench.instructions,
-            context=briefing(given.said, tray, given.files, interrupted=interrupted),
-            trusted=tools.settings.repos[view.repo].trusted,
+        tray = await tools.trays.open(task.view.id, given.files, emptied=given.taken)
+        return job(
+            task,
+            given,
+            tray,
+            Site(
+                bench,
+                self.claim.attempt,
+                tools.confinement(bench, tray),
+                {**self._environment(), **tools.model_environment},
+                trusted=tools.settings.repos[task.view.repo].trusted,
+            ),
         )
 
     def _environment(self) -> dict[str, str]:
@@ -220,8 +241,18 @@ class Attempt:
             await self._tell(self.tools.runs.step(self.claim, step, usage))
         self.last = step
 
+    async def spoken(self) -> tuple[str, ...]:
+        """What people have said to the agent (engine.executor.Watch)."""
+        heard: list[str] = []
+
+        async def listen() -> None:
+            heard.extend(await self.tools.runs.spoken(self.claim))
+
+        await self._tell(listen())
+        return tuple(heard)
+
     async def _tell(self, telling: Coroutine[Any, Any, None]) -> None:
-        """Write progress; an unreachable database does not disturb the agent."""
+        """Speak with the ledger; that it cannot be reached does not disturb the agent."""
         try:
             await telling
         except LostLease:
@@ -229,18 +260,11 @@ class Attempt:
         except Exception as error:
             if not is_passing(error):
                 raise
-            log.warning("step not recorded", agent=self.claim.agent_id, error=str(error))
+            log.warning("ledger not reached", agent=self.claim.agent_id, error=str(error))
 
 
-def _cause(error: BaseException) -> Cause:
-    match error:
-        case RepositoryError():
-            return Cause.REPOSITORY
-        case DiskFull():
-            return Cause.DISK
-        case WorktreeError():
-            return Cause.WORKTREE
-        case SandboxMissing():
-            return Cause.SANDBOX
-        case _:
-            return Cause.INTERNAL
+def _asks(result: AgentResult, work: Work) -> Push | None:
+    """Whether the work may leave only when somebody has looked at it."""
+    if not (result.success and work.protected):
+        return None
+    return Push(work.branch, work.commit, work.protected)

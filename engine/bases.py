@@ -60,6 +60,15 @@ class Base:
 
 
 @dataclass(frozen=True)
+class Tips:
+    """Where a branch is, at the remote and in the repository itself."""
+
+    remote: str = ""  # commit; "" = the remote has no such branch, or there is no remote
+    local: str = ""
+    stale: str = ""  # why the remote could not be asked
+
+
+@dataclass(frozen=True)
 class _Fetched:
     ref: str = ""  # where it is now; "" = the remote has no such branch or tag
     stale: str = ""
@@ -70,18 +79,51 @@ async def resolve(repo: OpenRepo, ref: str) -> Base:
 
     Raises RepositoryError for what is no ref and for an unknown one, with similar names.
     """
-    name = short(
-        checked(repo, ref) or checked(repo, repo.base) or await _default(repo), repo.remote
-    )
+    name = await named(repo, ref)
     if SHA.fullmatch(name) and not await _local(repo, name, remote_first=False):
         await _fetch_all(repo)
-    fetched = await _fetch(repo, name) if _worth_asking(repo, name) else _Fetched()
+    wanted = (f"refs/heads/{name}", f"refs/tags/{name}")
+    fetched = await _fetch(repo, wanted) if _worth_asking(repo, name) else _Fetched()
     if fetched.ref:
         return Base(await repo.git.commit_of(fetched.ref), name, repo.remote)
     remote_first = bool(fetched.stale)
     if found := await _local(repo, name, remote_first=remote_first):
         return Base(found, name, repo.remote if fetched.stale else "", fetched.stale)
     raise RepositoryError(await _unknown(repo, name, fetched.stale))
+
+
+async def named(repo: OpenRepo, ref: str) -> str:
+    """The short name that `ref` stands for; raises RepositoryError for what is no ref."""
+    name = checked(repo, ref) or checked(repo, repo.base) or await _default(repo)
+    return short(name, repo.remote)
+
+
+async def tips(repo: OpenRepo, branch: str) -> Tips:
+    """Where a branch is now; the remote's commits are fetched. Raises RepositoryError."""
+    ref = f"refs/heads/{checked(repo, branch)}"
+    shown = await repo.git.run("show-ref", "--verify", "--hash", "--", ref)
+    local = shown.out.decode().strip() if shown.code == 0 else ""
+    if not repo.remote:
+        return Tips(local=local)
+    fetched = await _fetch(repo, (ref,))
+    remote = await repo.git.commit_of(fetched.ref) if fetched.ref else ""
+    return Tips(remote, local, fetched.stale)
+
+
+async def remote_tip(repo: OpenRepo, branch: str) -> str:
+    """The commit that the remote's branch has; "" when it has none or cannot be asked."""
+    try:
+        asked = repo.git.within(ASK_SECONDS).text("ls-remote", repo.remote, f"refs/heads/{branch}")
+        return (await asked).partition("\t")[0]
+    except GitError:
+        return ""
+
+
+async def brought(repo: OpenRepo, commit: str) -> bool:
+    """Whether a commit is here, after all branches of the remote were fetched if need be."""
+    if not await repo.git.commit_of(commit):
+        await _fetch_all(repo)
+    return bool(await repo.git.commit_of(commit))
 
 
 def checked(repo: OpenRepo, ref: str) -> str:
@@ -126,8 +168,8 @@ async def _follow_head(repo: OpenRepo) -> None:
         await git.run("symbolic-ref", "HEAD", named[1])
 
 
-async def _fetch(repo: OpenRepo, name: str) -> _Fetched:
-    wanted = (f"refs/heads/{name}", f"refs/tags/{name}")
+async def _fetch(repo: OpenRepo, wanted: tuple[str, ...]) -> _Fetched:
+    """Fetch the first of these refs that the remote has."""
     try:
         listed = await repo.git.within(ASK_SECONDS).text("ls-remote", repo.remote, *wanted)
         there = {line.partition("\t")[2] for line in listed.splitlines()}

@@ -39,6 +39,7 @@ class Worktree:
     agent: int
     repo: str
     common_dir: Path
+    from_work: bool = False  # `base_commit` is the work of other nodes, which must not be lost
     notes: tuple[Note, ...] = ()
 
     @property
@@ -54,7 +55,8 @@ class Worktree:
     def record(self) -> dict[str, str]:
         """What is kept of it beside the directory."""
         names = ("branch", "git_dir", "base_commit", "head", "agent", "repo", "common_dir")
-        return {name: str(getattr(self, name)) for name in names}
+        begun = {"from_work": "yes"} if self.from_work else {}
+        return {name: str(getattr(self, name)) for name in names} | begun
 
     @classmethod
     def from_record(cls, path: Path, record: dict[str, str]) -> "Worktree":
@@ -69,6 +71,7 @@ class Worktree:
                 agent=int(record["agent"]),
                 repo=record["repo"],
                 common_dir=Path(record["common_dir"]),
+                from_work="from_work" in record,
             )
         except (KeyError, ValueError):
             raise WorktreeError(f"the record of {path.name} is damaged") from None
@@ -82,7 +85,10 @@ class Wanted:
     path: Path
     name: str  # of a new branch; a number is appended when it is taken
     base_commit: str
-    branch: str = ""  # an earlier attempt's, to be gone on with
+    branch: str = ""  # an earlier attempt's or a parent's, to be gone on with
+    tip: str = ""  # where that branch begins again when it is gone; "" = at the base commit
+    from_work: bool = False  # see Worktree
+    exact: bool = False  # `branch` must be at the base commit, or a new one is made
 
 
 def slug(task: str) -> str:
@@ -113,22 +119,23 @@ async def create(repo: OpenRepo, wanted: Wanted) -> Worktree:
 
     Raises GitError, OSError, WorktreeError.
     """
-    branch, head, ours = await _branch(repo.git, wanted)
-    git_dir = repo.git_dir / "worktrees" / wanted.path.name
+    name, head, ours = await branch(repo, wanted)
     worktree = Worktree(
-        wanted.path,
-        branch,
-        git_dir,
-        wanted.base_commit,
-        head,
-        wanted.agent,
-        repo.name,
-        repo.git_dir,
+        path=wanted.path,
+        branch=name,
+        git_dir=repo.git_dir / "worktrees" / wanted.path.name,
+        base_commit=wanted.base_commit,
+        head=head,
+        agent=wanted.agent,
+        repo=repo.name,
+        common_dir=repo.git_dir,
+        from_work=wanted.from_work,
     )
+    moved = (Note(NoteKind.RESCUED, name),) if wanted.branch not in {"", name} else ()
     try:
         await asyncio.to_thread(places.write_record, wanted.path, worktree.record())
         await _add(worktree)
-        return replace(worktree, notes=await _notes(worktree))
+        return replace(worktree, notes=(*moved, *await _notes(worktree)))
     except BaseException:
         await asyncio.shield(_undo(worktree, ours=ours))
         raise
@@ -138,8 +145,19 @@ async def discard(worktree: Worktree) -> None:
     """Remove directory, git's entry and, when it holds nothing, the branch. Raises OSError."""
     await asyncio.to_thread(places.take_away, worktree.path)
     await asyncio.to_thread(places.forget, worktree.path, worktree.git_dir)
-    if worktree.branch.startswith("agent/") and not await _in_use(worktree):
+    if worktree.branch.startswith(f"agent/{worktree.agent}-") and not await _needed(worktree):
         await worktree.git.run("update-ref", "-d", worktree.ref, worktree.base_commit)
+
+
+async def _needed(worktree: Worktree) -> bool:
+    """Whether the branch is in use, or is all that holds the work of others."""
+    if await _in_use(worktree):
+        return True
+    if not worktree.from_work:
+        return False
+    asked = ("for-each-ref", "--format=%(refname)", "--points-at", worktree.base_commit)
+    holders = (await worktree.git.text(*asked, "refs/heads")).splitlines()
+    return holders == [worktree.ref]
 
 
 async def _in_use(worktree: Worktree) -> bool:
@@ -152,14 +170,11 @@ def _remedy(kind: type[WorktreeError]) -> str:
     return "; make room on the worker's disk, then retry" if kind is DiskFull else ""
 
 
-async def _branch(git: Git, wanted: Wanted) -> tuple[str, str, bool]:
-    """Name and tip of the branch, and whether it was made here."""
-    if wanted.branch:
-        ref = f"refs/heads/{wanted.branch}"
-        if tip := await git.commit_of(ref):
-            return wanted.branch, tip, False
-        await git.out("update-ref", ref, wanted.base_commit, "")
-        return wanted.branch, wanted.base_commit, True
+async def branch(repo: OpenRepo, wanted: Wanted) -> tuple[str, str, bool]:
+    """Name and tip of the branch, and whether it was made here; raises GitError, WorktreeError."""
+    git = repo.git
+    if wanted.branch and (found := await _earlier(repo, wanted)):
+        return found
     for number in range(1, MAX_NAMES):
         name = wanted.name if number == 1 else f"{wanted.name}-{number}"
         if await git.swap(f"refs/heads/{name}", wanted.base_commit, ""):
@@ -170,6 +185,22 @@ async def _branch(git: Git, wanted: Wanted) -> tuple[str, str, bool]:
         f"the branch {wanted.name} cannot be made; a branch that is called “agent” or "
         f"“agent/{wanted.agent}…” may stand in its way: rename that one"
     )
+
+
+async def _earlier(repo: OpenRepo, wanted: Wanted) -> tuple[str, str, bool] | None:
+    """The branch that is to be gone on with; None when others have gone on with it."""
+    git, ref = repo.git, f"refs/heads/{wanted.branch}"
+    tip, start = await git.commit_of(ref), wanted.tip or wanted.base_commit
+    # our own clone is behind where another host's worker went on
+    if tip != start and (not tip or (repo.own and await git.contains(start, tip))):
+        if await git.swap(ref, start, tip):
+            return wanted.branch, start, not tip
+        tip = await git.commit_of(ref)
+    if tip == start or (tip and not wanted.exact):
+        return wanted.branch, tip, False
+    if wanted.exact:
+        return None
+    raise WorktreeError(f"the branch {wanted.branch} cannot be made again")
 
 
 async def _add(worktree: Worktree) -> None:

@@ -23,6 +23,7 @@ MAX_SUBJECT = 500  # characters
 MAX_ERROR = 2_000  # characters
 MAX_OUTPUT = 100_000  # characters
 _SUBJECTS = ("file_path", "notebook_path", "command", "pattern", "url", "path", "query")
+_ANSWER = "StructuredOutput"  # not a tool: how the agent gives a structured answer
 _CONNECTION = ("connect", "socket", "network", "timed out", "timeout", "econn", "stream", "fetch")
 _SANDBOX = ("sandbox required", "sandbox unavailable", "working sandbox")
 _NAMED = {
@@ -51,7 +52,7 @@ def calls(message: AssistantMessage, workspace: Path) -> dict[str, Step]:
     return {
         block.id: Step(block.name, subject(block.input, workspace))
         for block in message.content
-        if isinstance(block, ToolUseBlock)
+        if isinstance(block, ToolUseBlock) and block.name != _ANSWER
     }
 
 
@@ -88,6 +89,16 @@ def total(result: ResultMessage, turns: int) -> Usage:
     return counted(result.model_usage or {}, result.total_cost_usd or 0.0, turns)
 
 
+def since(start: Usage, now: Usage) -> Usage:
+    """What a run has used whose session had used so much when it started; turns are the run's."""
+    return Usage(
+        tokens_in=max(0, now.tokens_in - start.tokens_in),
+        tokens_out=max(0, now.tokens_out - start.tokens_out),
+        cost=max(Decimal(0), now.cost - start.cost),
+        turns=now.turns,
+    )
+
+
 def added(answers: Collection[Mapping[str, Any]], known: Usage) -> Usage:
     """What single answers used, where the CLI gives no account; the cost is as last known."""
     return Usage(
@@ -119,6 +130,7 @@ class Ending:
     error: Exception | None = None  # why there is no result
     heard: tuple[str, ...] = ()  # standard error, last lines
     named: str = ""  # the CLI's name for the last failure of the API
+    session: str = ""  # its id, once there is one
 
 
 def outcome(ending: Ending, usage: Usage) -> AgentResult:
@@ -126,11 +138,13 @@ def outcome(ending: Ending, usage: Usage) -> AgentResult:
     if ending.result is None:
         return _crash(ending, usage)
     result = ending.result
+    words = "" if result.structured_output is not None else result.result  # not the data again
     final = AgentResult(
         success=True,
-        output=(result.result or _all(ending.said))[:MAX_OUTPUT],
+        output=(words or _all(ending.said))[:MAX_OUTPUT],
         usage=usage,
         session_id=result.session_id,
+        data=result.structured_output,
     )
     if not result.is_error and result.subtype == "success":
         return final
@@ -152,6 +166,7 @@ def _crash(ending: Ending, usage: Usage) -> AgentResult:
         error=words[:MAX_ERROR],
         cause=cause,
         usage=usage,
+        session_id=ending.session,
     )
 
 

@@ -2,22 +2,17 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, assert_never
-from urllib.parse import urlsplit
 
-from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
-from claude_agent_sdk.types import (
-    HookContext,
-    HookEvent,
-    HookInput,
-    HookJSONOutput,
-    SandboxSettings,
-)
+from claude_agent_sdk import ClaudeAgentOptions
+from claude_agent_sdk.types import SandboxSettings, SessionStore
 
 from engine import claude_launch
+from engine.claude_hooks import hooks
 from engine.executor import Confinement, Job, Sandbox
 
 
@@ -29,13 +24,24 @@ class Shell(StrEnum):
     OFF = "off"
 
 
+@dataclass(frozen=True)
+class Links:
+    """What ties a running CLI to the worker."""
+
+    heard: Callable[[str], None]  # gets its standard error
+    between: Callable[[], Awaitable[None]]  # awaited between a tool call and the model's answer
+    store: SessionStore | None = None  # where its session is kept
+
+
 # No Agent: a subagent may be given a worktree of its own, where its work would be lost.
-_TOOLS = ("Read", "Glob", "Grep", "Edit", "Write", "NotebookEdit")
+_READING = ("Read", "Glob", "Grep")
+_WRITING = ("Edit", "Write", "NotebookEdit")
 # What the CLI gets whatever the job says: the SDK sets these, and none is the worker's.
 _SDK_VARIABLES = (
     "CLAUDE_AGENT_SDK_VERSION",
     "CLAUDE_CODE_ENTRYPOINT",
     "CLAUDE_CODE_SDK_READS_SESSION_STATE",
+    "CLAUDE_CONFIG_DIR",  # a copy of it where a session is gone on with
     "PWD",
 )
 _CLI_VARIABLES = {
@@ -51,21 +57,24 @@ You work in a git worktree of your own and nobody is at the keyboard: nobody can
 question or grant a permission. Decide for yourself, and say in your last message what you decided.
 Do not commit, stash, switch branches or change git's configuration: once you have finished, all \
 that you changed in the working directory is committed for you.
+A message that comes while you work is from the people you work for: heed it.
 Your last message is what people will read. Say in it what you did, how you checked it, and what \
 you could not do."""
 
 
-def shell(sandbox: Sandbox, missing: tuple[str, ...]) -> Shell | None:
+def shell(job: Job, missing: tuple[str, ...]) -> Shell | None:
     """How Bash may be used where the sandbox lacks these programs; None: not to be started."""
-    match sandbox:
+    match job.confinement.sandbox:
+        case Sandbox.REQUIRED if missing:
+            return None
+        case _ if job.reads_only:
+            return Shell.OFF
         case Sandbox.OFF:
             return Shell.FREE
-        case Sandbox.AUTO:
+        case Sandbox.AUTO | Sandbox.REQUIRED:
             return Shell.OFF if missing else Shell.CONFINED
-        case Sandbox.REQUIRED:
-            return None if missing else Shell.CONFINED
         case _:
-            assert_never(sandbox)
+            assert_never(job.confinement.sandbox)
 
 
 def prompt(job: Job) -> str:
@@ -87,32 +96,39 @@ def appended(instructions: str) -> str:
     return f"{_RULES}\n\nThe instructions of this repository:\n\n{text}{cut}"
 
 
-def options(
-    job: Job, using: Shell, program: Path, heard: Callable[[str], None]
-) -> ClaudeAgentOptions:
-    """Everything the CLI is started with; `program` starts it, `heard` gets its standard error."""
-    network = job.confinement.network
+def options(job: Job, using: Shell, program: Path, links: Links) -> ClaudeAgentOptions:
+    """Everything the CLI is started with; `program` starts it."""
+    trusted = job.trusted and not job.reads_only  # hooks and MCP servers may change anything
     return ClaudeAgentOptions(
         cli_path=program,
         cwd=job.workspace,
         env=variables(job),
-        tools=tools(using, network),
+        tools=tools(job, using),
         system_prompt={
             "type": "preset", "preset": "claude_code", "append": appended(job.instructions),
         },
         verbatim_prompts=True,  # `@/etc/passwd` in a task is text, not a file to attach
-        permission_mode="acceptEdits",
+        permission_mode="default" if job.reads_only else "acceptEdits",
         max_turns=job.max_turns,
         max_budget_usd=float(job.budget),
         model=job.model or None,
-        setting_sources=["project"] if job.trusted else [],
-        strict_mcp_config=not job.trusted,
+        setting_sources=["project"] if trusted else [],
+        strict_mcp_config=not trusted,
         add_dirs=list(job.confinement.writable),
         settings=json.dumps(settings(job, using)),
         sandbox=confined(job) if using is Shell.CONFINED else None,
-        hooks=_hooks(network),
-        stderr=heard,
+        hooks=hooks(job.confinement.network, links.between),
+        stderr=links.heard,
+        output_format=_answer(job),
+        resume=job.session_id or None,
+        session_store=links.store,
+        session_store_flush="eager",  # a run that is lost is gone on with where it was
+        extra_args={"replay-user-messages": None},  # tells when the model gets what was said
     )  # fmt: skip
+
+
+def _answer(job: Job) -> dict[str, Any] | None:
+    return {"type": "json_schema", "schema": dict(job.schema)} if job.schema else None
 
 
 def variables(job: Job) -> dict[str, str]:
@@ -121,17 +137,21 @@ def variables(job: Job) -> dict[str, str]:
     return {**chosen, claude_launch.KEEP: ",".join([*chosen, *_SDK_VARIABLES])}
 
 
-def tools(using: Shell, network: tuple[str, ...]) -> list[str]:
+def tools(job: Job, using: Shell) -> list[str]:
     """The tools that exist for the agent at all."""
+    if job.reads_only:
+        return [*_READING]
     bash = () if using is Shell.OFF else ("Bash",)
-    return [*_TOOLS, *bash, *(("WebFetch",) if network else ())]
+    web = ("WebFetch",) if job.confinement.network else ()
+    return [*_READING, *_WRITING, *bash, *web]
 
 
 def settings(job: Job, using: Shell) -> dict[str, Any]:
     """Permission rules: a hidden path is denied to every tool, whoever allows it."""
     # Inside the sandbox every command is as harmless as another: none needs a permission.
     bash = [] if using is Shell.OFF else ["Bash"]
-    web = [f"WebFetch(domain:{domain})" for domain in job.confinement.network]
+    network = () if job.reads_only else job.confinement.network
+    web = [f"WebFetch(domain:{domain})" for domain in network]
     read = [f"Read(/{_literal(path)}/**)" for path in job.confinement.readable]
     return {
         "permissions": {"allow": [*bash, *web, *read], "deny": list(_denials(job))},
@@ -141,6 +161,8 @@ def settings(job: Job, using: Shell) -> dict[str, Any]:
 
 
 def _denials(job: Job) -> Iterator[str]:
+    if job.reads_only:
+        yield from (*_WRITING, "Bash", "WebFetch")
     own = (job.workspace, *job.confinement.writable, *job.confinement.readable)
     for path in job.confinement.hidden:
         # Above the workspace a denial would shut the agent out of its own files; there it is
@@ -176,37 +198,3 @@ def confined(job: Job) -> SandboxSettings:
 
 def _texts(paths: Iterable[Path]) -> list[str]:
     return [str(path) for path in paths]
-
-
-def _hooks(network: tuple[str, ...]) -> dict[HookEvent, list[HookMatcher]] | None:
-    return {"PreToolUse": [HookMatcher("WebFetch", [_doorkeeper(network)])]} if network else None
-
-
-Hook = Callable[[HookInput, str | None, HookContext], Awaitable[HookJSONOutput]]
-
-
-def _doorkeeper(network: tuple[str, ...]) -> Hook:
-    """Refuses what the CLI would fetch by itself: it brings a list of domains of its own."""
-
-    async def keep(call: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
-        arguments: Mapping[str, Any] = call.get("tool_input", {})  # type: ignore[assignment]
-        if reachable(str(arguments.get("url", "")), network):
-            return {}
-        return {
-            "hookSpecificOutput": {
-                "hookEventName": "PreToolUse",
-                "permissionDecision": "deny",
-                "permissionDecisionReason": "this domain is not among those that may be reached",
-            }
-        }
-
-    return keep
-
-
-def reachable(url: str, network: tuple[str, ...]) -> bool:
-    """Whether a URL's host is among the domains; `*.` covers subdomains only."""
-    host = urlsplit(url).hostname or ""
-    return any(
-        host.endswith(domain[1:]) if domain.startswith("*.") else host == domain
-        for domain in network
-    )

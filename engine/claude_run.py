@@ -8,15 +8,19 @@ from pathlib import Path
 
 from engine import claude_options, claude_program
 from engine.claude_session import Session
+from engine.claude_shelf import Shelf
 from engine.executor import AgentResult, Job, Watch
 from engine.sandbox import sandbox_tools
 from engine.states import Cause
+from engine.transcripts import Transcripts, TranscriptsAway
 
 
-async def carry_out(job: Job, watch: Watch, cli_path: Path | None) -> AgentResult:
+async def carry_out(
+    job: Job, watch: Watch, cli_path: Path | None, sessions: Transcripts | None
+) -> AgentResult:
     """Run a job to its end; `cli_path` None: the CLI that the SDK brings along."""
     missing = await asyncio.to_thread(sandbox_tools)
-    using = claude_options.shell(job.confinement.sandbox, missing)
+    using = claude_options.shell(job, missing)
     if using is None:
         return _refused(Cause.SANDBOX, f"not installed here: {', '.join(missing)}")
     if not await asyncio.to_thread(job.workspace.is_dir):
@@ -24,13 +28,24 @@ async def carry_out(job: Job, watch: Watch, cli_path: Path | None) -> AgentResul
     cli = await asyncio.to_thread(claude_program.find, cli_path)
     if cli is None:
         return _refused(Cause.CLI_MISSING, f"no such program: {cli_path or 'claude'}")
+    shelf = Shelf(sessions, job.project) if sessions else None
+    try:
+        job = await _continued(job, shelf)
+    except TranscriptsAway as error:
+        return _refused(Cause.CONNECTION, f"the session cannot be read: {error}")
     program = await asyncio.to_thread(claude_program.launcher, job.environment, cli)
     scratch = await asyncio.to_thread(tempfile.mkdtemp, prefix="mab-run-")
     try:
         real = await asyncio.to_thread(_resolved, job, scratch)
-        return await Session(real, watch, using, program).run()
+        return await Session(real, watch, using, program, shelf).run()
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+
+async def _continued(job: Job, shelf: Shelf | None) -> Job:
+    """The job with its session if there is one to go on with, else with a new one."""
+    there = shelf and job.session_id and await shelf.holds(job.session_id)
+    return job if there else replace(job, session_id="")
 
 
 def _refused(cause: Cause, why: str) -> AgentResult:

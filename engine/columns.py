@@ -21,17 +21,26 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
 from engine.clock import UtcDateTime
-from engine.states import Cause, Direction, Kind, Status
+from engine.states import (
+    Cause,
+    Decision,
+    Direction,
+    InquiryKind,
+    InquiryStatus,
+    Kind,
+    OnFailure,
+    Status,
+)
 
 Json = JSON().with_variant(JSONB(), "postgresql")
 BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers only INTEGER keys itself
 MONEY = Numeric(12, 6)
 
 
-def partial(name: str, *columns: str, where: str) -> Index:
+def partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """An index of the rows that a poll looks for, and of no others."""
     condition = text(where)
-    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
 
 
 class Word(TypeDecorator[StrEnum]):
@@ -74,4 +83,8 @@ class Base(DeclarativeBase):
         Kind: Word(Kind),
         Cause: Word(Cause),
         Direction: Word(Direction),
+        Decision: Word(Decision),
+        InquiryKind: Word(InquiryKind),
+        InquiryStatus: Word(InquiryStatus),
+        OnFailure: Word(OnFailure),
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.states import Cause
 
@@ -45,6 +45,10 @@ class Job:
     instructions: str = ""  # CLAUDE.md / AGENTS.md of the base commit, as text
     context: str = ""  # what the agent should know beside its task; bounded by the caller
     trusted: bool = False  # project settings, hooks and MCP servers may be loaded
+    session_id: str = ""  # of the session to go on with; "" = a new one
+    project: str = ""  # under which the session is stored, wherever the workspace is
+    reads_only: bool = False  # no tool that changes anything
+    schema: Mapping[str, Any] | None = None  # of the structured answer that is wanted
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ class AgentResult:
     duration_ms: int = 0
     session_id: str = ""
     commit: str = ""
+    data: Any = None  # the structured answer, as JSON
+    unheard: int = 0  # so many of the texts spoken last did not reach the model
 
 
 class Watch(Protocol):
@@ -88,6 +94,9 @@ class Watch(Protocol):
 
     async def step(self, step: Step, usage: Usage) -> None:
         """The agent took a step; `usage` is the total so far."""
+
+    async def spoken(self) -> tuple[str, ...]:
+        """What people have said to the agent since this was asked last; each is given once."""
 
 
 class Executor(Protocol):

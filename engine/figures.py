@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from engine.cards import LIVE_WORKER_SECONDS
 from engine.clock import now
 from engine.models import Command, Event, Node, Run, Worker, Workflow
-from engine.reading import LIVE_WORKER_SECONDS
 from engine.states import Status
 from engine.store import Database
 

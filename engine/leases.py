@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import delete, insert, literal, select, tuple_, update
+from sqlalchemy import delete, insert, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine.clock import now
@@ -21,7 +21,8 @@ from engine.store import Database
 RunKey = tuple[int, int]  # agent, attempt
 ONE_HOST = (
     "workers of several hosts cannot share an SQLite file; "
-    "set DATABASE_URL to a PostgreSQL database (postgresql://…) on all of them"
+    "set DATABASE_URL to a PostgreSQL database (postgresql://…) on all of them, "
+    "or, if the other one has crashed, start this one again in two minutes"
 )
 
 
@@ -153,7 +154,7 @@ class Leases:
             return set()
         asked = select(Node.id, Node.attempt).where(
             Node.status == Status.ACTIVE,
-            Node.cancelled_by.is_not(None),
+            or_(Node.cancelled_by.is_not(None), Node.redo),
             Node.id.in_([agent for agent, _ in keys]),
         )
         async with self.db.reading() as session:

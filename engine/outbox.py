@@ -13,14 +13,15 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import files, reading
+from engine import cards, files, notices
 from engine.clock import now
 from engine.errors import LostLease
 from engine.files import Handout
 from engine.models import Event, Workflow
+from engine.notices import Card, Closed, Notice, Opened, Posted
 from engine.spec import Origin
 from engine.store import Database
-from engine.views import Card, Notice
+from engine.views import NodeView
 
 Json = Mapping[str, Any]
 PARKED_SHOWN = 100
@@ -106,7 +107,7 @@ class Outbox:
                 workflow.delivery_no,
                 Origin(workflow.place, workflow.thread),
                 workflow.card or {},
-                await reading.card(session, workflow),
+                await cards.card(session, workflow),
                 workflow.version != workflow.shown,
                 tuple(await _notices(session, workflow.id, batch)),
                 workflow.tries,
@@ -165,10 +166,10 @@ class Outbox:
         """The try surely had no effect."""
         await self._mark(delivery, notice, sending_at=None)
 
-    async def handouts(self, notice: Notice) -> list[Handout]:
+    async def handouts(self, agent: NodeView) -> list[Handout]:
         """The files that belong to the end of an agent and have not been handed out yet."""
         async with self.db.reading() as session:
-            return await files.untold(session, notice.agent.id, notice.agent.attempt)
+            return await files.untold(session, agent.id, agent.attempt)
 
     async def content(self, handout: Handout) -> bytes:
         """What is in a file."""
@@ -204,6 +205,19 @@ class Outbox:
             yield session
 
 
+async def _posted(session: AsyncSession, event: Event) -> tuple[Posted, ...]:
+    """The messages that asked what is closed now."""
+    if event.name != notices.NAMES[Closed]:
+        return ()
+    asked = select(Event).where(
+        Event.inquiry_id == event.inquiry_id,
+        Event.name == notices.NAMES[Opened],
+        Event.id < event.id,
+    )
+    found = await session.scalars(asked.order_by(Event.id))
+    return tuple(Posted(each.id, each.receipt) for each in found if each.receipt)
+
+
 async def _notices(session: AsyncSession, workflow_id: int, batch: int) -> Sequence[Undelivered]:
     query = (
         select(Event)
@@ -215,10 +229,9 @@ async def _notices(session: AsyncSession, workflow_id: int, batch: int) -> Seque
         Undelivered(
             Notice(
                 event.id,
-                event.name,
                 event.at,
-                reading.AGENT.validate_python(event.data["agent"]),
-                str(event.data.get("detail", "")),
+                notices.unpacked(event.name, event.data),
+                await _posted(session, event),
             ),
             event.tries,
             event.sending_at,

@@ -4,28 +4,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import models as m
-from engine.clock import UtcDateTime, now
 from engine.errors import NotFound
 from engine.executor import Step, Usage
 from engine.spec import Origin, Person
-from engine.states import Status
-from engine.views import AgentView, Card, LogEntry, RunView, Work
+from engine.states import InquiryKind, InquiryStatus, Status
+from engine.views import Handed, LogEntry, NodeView, RunView, Work
 
-AGENT = TypeAdapter(AgentView)
+AGENT = TypeAdapter(NodeView)
 WORK = TypeAdapter(Work)
 STEP = TypeAdapter(Step)
-LIVE_WORKER_SECONDS = 120  # a worker that was not seen for so long offers no slots
-CARD_AGENTS = 50
 
 
-async def agents(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[AgentView]:
+async def agents(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[NodeView]:
     """The agents that meet all conditions, in order of their ids."""
     query = (
         select(m.Node, m.Workflow, m.Person)
@@ -34,39 +30,36 @@ async def agents(session: AsyncSession, *conditions: ColumnElement[bool]) -> lis
         .where(*conditions)
         .order_by(m.Node.id)
     )
-    found = (await session.execute(query)).all()
-    attempts = await _attempts(session, [node.id for node, _, _ in found])
-    return [_view(node, flow, who, attempts[node.id]) for node, flow, who in found]
+    found = (await session.execute(query.execution_options(populate_existing=True))).all()
+    ids = [node.id for node, _, _ in found]
+    attempts, needs, asked = (
+        await _attempts(session, ids),
+        await _needs(session, ids),
+        await _asked(session, ids),
+    )
+    return [
+        replace(
+            _view(node, flow, who, attempts[node.id]),
+            needs=tuple(needs[node.id]),
+            asks=asked.get(node.id),
+        )
+        for node, flow, who in found
+    ]
 
 
 async def latest(
     session: AsyncSession, limit: int, *conditions: ColumnElement[bool]
-) -> list[AgentView]:
+) -> list[NodeView]:
     """The newest agents that meet all conditions, oldest of them first."""
     newest = select(m.Node.id).where(*conditions).order_by(m.Node.id.desc()).limit(limit)
     return await agents(session, m.Node.id.in_(list(await session.scalars(newest))))
 
 
-async def agent(session: AsyncSession, agent_id: int) -> AgentView:
+async def agent(session: AsyncSession, agent_id: int) -> NodeView:
     """One agent; raises NotFound."""
     for view in await agents(session, m.Node.id == agent_id):
         return view
     raise NotFound(f"there is no agent {agent_id}")
-
-
-async def card(session: AsyncSession, workflow: m.Workflow) -> Card:
-    """What the card of a workflow shows now."""
-    shown = await agents(session, m.Node.workflow_id == workflow.id)
-    listed = tuple(shown[-CARD_AGENTS:])
-    if not any(view.status is Status.PENDING for view in shown):
-        return Card(workflow.id, workflow.version, listed)  # only who waits is told of the line
-    listed = tuple([await _with_place_in_line(session, view) for view in listed])
-    busy = await session.scalar(
-        select(func.count()).select_from(m.Run).where(m.Run.ended_at.is_(None))
-    )
-    paused = await session.scalar(select(m.Brake.by))
-    slots = await _slots(session)
-    return Card(workflow.id, workflow.version, listed, busy or 0, slots, paused or "")
 
 
 async def runs(session: AsyncSession, agent_id: int) -> list[RunView]:
@@ -95,6 +88,63 @@ async def log(session: AsyncSession, agent_id: int, limit: int) -> list[LogEntry
     ]
 
 
+async def handed(session: AsyncSession, node_id: int) -> list[Handed]:
+    """What the needs of a node hand on to it, in the order of their ids."""
+    before = select(m.Need.on_id).where(m.Need.node_id == node_id)
+    query = select(m.Node).where(m.Node.id.in_(before)).order_by(m.Node.id)
+    return [_handed(node) for node in await session.scalars(query)]
+
+
+async def behind(session: AsyncSession, node_id: int) -> list[Handed]:
+    """What a node begins from: its needs, those behind gates as well, or whom it continues."""
+    found: dict[int, Handed] = {}
+    ids = [node_id]
+    while ids:
+        step = [each for node in ids for each in await handed(session, node)]
+        found |= {each.id: each for each in step}
+        ids = [each.id for each in step if not each.work.commit]
+    if not found:
+        node = await session.get_one(m.Node, node_id)
+        if node.parent_id is not None:
+            found[node.parent_id] = _handed(await session.get_one(m.Node, node.parent_id))
+    return [found[key] for key in sorted(found)]
+
+
+def _handed(node: m.Node) -> Handed:
+    work = WORK.validate_python(node.work) if node.work else Work(branch=node.branch)
+    if node.status is Status.SKIPPED:
+        work = Work()  # what it did before somebody went on without it stays on its branch
+    return Handed(
+        node.id, node.key, node.kind, node.task, node.repo, node.status, node.result, work
+    )
+
+
+async def used(session: AsyncSession, *conditions: ColumnElement[bool]) -> Usage:
+    """What the runs of some nodes have used together."""
+    run = m.Run
+    sums = select(
+        func.sum(run.tokens_in), func.sum(run.tokens_out), func.sum(run.cost), func.sum(run.turns)
+    )
+    of = sums.select_from(run).join(m.Node, m.Node.id == run.node_id).where(*conditions)
+    tokens_in, tokens_out, cost, turns = (await session.execute(of)).one()
+    return Usage(int(tokens_in or 0), int(tokens_out or 0), Decimal(cost or 0), int(turns or 0))
+
+
+async def _needs(session: AsyncSession, ids: Sequence[int]) -> dict[int, list[int]]:
+    query = select(m.Need).where(m.Need.node_id.in_(ids)).order_by(m.Need.node_id, m.Need.on_id)
+    found: dict[int, list[int]] = defaultdict(list)
+    for need in await session.scalars(query):
+        found[need.node_id].append(need.on_id)
+    return found
+
+
+async def _asked(session: AsyncSession, ids: Sequence[int]) -> dict[int, InquiryKind]:
+    query = select(m.Inquiry.node_id, m.Inquiry.kind).where(
+        m.Inquiry.node_id.in_(ids), m.Inquiry.status == InquiryStatus.OPEN
+    )
+    return {node: kind for node, kind in await session.execute(query) if node is not None}
+
+
 async def _attempts(session: AsyncSession, ids: Sequence[int]) -> dict[int, list[m.Run]]:
     query = select(m.Run).where(m.Run.node_id.in_(ids)).order_by(m.Run.node_id, m.Run.attempt)
     found: dict[int, list[m.Run]] = defaultdict(list)
@@ -112,12 +162,10 @@ def _usage(attempts: Sequence[m.Run]) -> Usage:
     )
 
 
-def _view(
-    node: m.Node, workflow: m.Workflow, who: m.Person, attempts: Sequence[m.Run]
-) -> AgentView:
+def _view(node: m.Node, workflow: m.Workflow, who: m.Person, attempts: Sequence[m.Run]) -> NodeView:
     last = attempts[-1] if attempts else None
     live = last if last is not None and node.status is Status.ACTIVE else None
-    return AgentView(
+    return NodeView(
         id=node.id,
         workflow_id=node.workflow_id,
         request_id=node.request_id,
@@ -137,25 +185,5 @@ def _view(
 _SAME = (
     "task", "role", "repo", "base", "status", "attempt", "failures", "max_failures",
     "created_at", "branch", "ended_at", "available_at", "result", "error", "cause",
-    "quoted", "attached",
+    "quoted", "attached", "kind", "key", "parent_id", "skipped_for",
 )  # fmt: skip
-
-
-async def _with_place_in_line(session: AsyncSession, view: AgentView) -> AgentView:
-    if view.status is not Status.PENDING:
-        return view
-    mine = tuple_(literal(view.available_at, UtcDateTime()), literal(view.id))
-    ahead = select(func.count()).where(
-        m.Node.status == Status.PENDING, tuple_(m.Node.available_at, m.Node.id) < mine
-    )
-    return replace(view, ahead=await session.scalar(ahead) or 0)
-
-
-async def _slots(session: AsyncSession) -> int:
-    alive = m.Worker.seen_at > now(-LIVE_WORKER_SECONDS)
-    return await session.scalar(select(func.sum(m.Worker.slots)).where(alive)) or 0
-
-
-def facts(view: AgentView) -> dict[str, Any]:
-    """A view as JSON, to be kept as a fact of its moment."""
-    return AGENT.dump_python(view, mode="json")  # type: ignore[no-any-return]

@@ -75,9 +75,12 @@ class Repos:
 
         "" means that the remote must not have the branch yet. It goes to the remote's address,
         not its name, so that no remote-tracking branch appears in the owner's repository.
+        What does not hold `expected_old` is refused: it would take commits away there.
         """
         if not repo.remote:
             return Pushed(ok=False, detail="the repository has no remote")
+        if expected_old and not await repo.git.contains(commit, expected_old):
+            return Pushed(ok=False, detail="the remote's branch holds commits that this lacks")
         ref = f"refs/heads/{branch}"
         lease = f"--force-with-lease={ref}:{expected_old}"
         calm = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")

@@ -2,26 +2,30 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import files
+from engine import files, graphs, inquiries, reading, talk
 from engine.advance import move
 from engine.clock import now
 from engine.errors import LostLease
-from engine.events import append
+from engine.events import append, tell
 from engine.executor import AgentResult, Step, Usage
+from engine.inquiries import Asking
 from engine.leases import Claim, Leases
-from engine.models import Node, Run
-from engine.reading import STEP, WORK, agent, facts
+from engine.matters import Failure, Matter
+from engine.models import Message, Node, Request, Run
+from engine.models.graph import UNFINISHED
+from engine.notices import Failed, TakenOver
+from engine.reading import STEP, WORK, agent
 from engine.spec import File
-from engine.states import Status
+from engine.states import TERMINAL, OnFailure, Status
 from engine.store import lock
 from engine.verdicts import Halt, RunOutcome, Standing, Verdict, judge
-from engine.views import AgentView, Work
+from engine.views import Handed, NodeView, Work
 from engine.workflows import Workflows
 
 
@@ -33,6 +37,7 @@ class Ending:
     result: AgentResult
     work: Work = field(default_factory=Work)
     files: tuple[File, ...] = ()  # that the agent has left for people
+    asks: Matter | None = None  # what people have to decide before it goes on
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,10 @@ class Given:
     said: str  # before it was asked for
     files: tuple[File, ...]
     taken: bool  # what the last attempt left for people is in the ledger
+    advice: tuple[str, ...] = ()  # what people said to it since
+    before: tuple[Handed, ...] = ()  # what the nodes that it needs, or continues, hand on
+    session_id: str = ""  # of the agent that it continues
+    project: str = ""  # under which its sessions are stored
 
 
 @dataclass(frozen=True)
@@ -55,14 +64,20 @@ class Runs:
     leases: Leases
     charged: Callable[[str, str, Usage], None] = lambda *_: None
 
-    async def brief(self, claim: Claim) -> tuple[AgentView, dict[str, Any]]:
+    async def brief(self, claim: Claim) -> tuple[NodeView, dict[str, Any]]:
         """What the agent has to do, and the policy that it does it under."""
         async with self.workflows.db.reading() as session:
             node = await session.get_one(Node, claim.agent_id)
             return await agent(session, claim.agent_id), node.policy
 
+    async def origin(self, claim: Claim) -> tuple[Handed, ...]:
+        """What the agent begins from: the work of the nodes that it needs, or continues."""
+        async with self.workflows.db.reading() as session:
+            return tuple(await reading.behind(session, claim.agent_id))
+
     async def given(self, claim: Claim) -> Given:
         """What the agent gets beside its task."""
+        advice = await self.spoken(claim)
         before = select(Run.outcome).where(
             Run.node_id == claim.agent_id, Run.attempt < claim.attempt
         )
@@ -70,7 +85,15 @@ class Runs:
             node = await session.get_one(Node, claim.agent_id)
             last = await session.scalar(before.order_by(Run.attempt.desc()).limit(1))
             came = await files.attached(session, claim.agent_id)
-            return Given(node.context, came, last != RunOutcome.LOST)
+            return Given(
+                node.context,
+                came,
+                last != RunOutcome.LOST,
+                advice,
+                tuple(await reading.behind(session, claim.agent_id)),
+                await talk.session_of(session, node),
+                talk.project(node),
+            )
 
     async def opened(self, claim: Claim, workspace: str, work: Work) -> None:
         """The workspace is ready; `work` says what is known before the work begins."""
@@ -96,6 +119,19 @@ class Runs:
             node = await session.get_one(Node, claim.agent_id)
             append(session, node, "agent.step", data)
 
+    async def spoken(self, claim: Claim) -> tuple[str, ...]:
+        """What people have said to the agent and no attempt was given yet; it is given now."""
+        waiting = select(Message.id).where(
+            Message.node_id == claim.agent_id, Message.taken_by.is_(None)
+        )
+        async with self.workflows.db.reading() as session:
+            if (await session.scalars(waiting.limit(1))).first() is None:
+                return ()  # the rule, and it takes no write lock
+        taking = update(Message).where(Message.id.in_(waiting)).values(taken_by=claim.attempt)
+        async with self._writing(claim) as session:
+            taken = list(await session.scalars(taking.returning(Message)))
+            return tuple(message.text for message in sorted(taken, key=lambda each: each.id))
+
     async def close(self, claim: Claim, ending: Ending) -> Verdict:
         """End the attempt and move its agent on; raises LostLease."""
         result = ending.result
@@ -103,23 +139,46 @@ class Runs:
             node = await session.get_one(Node, claim.agent_id, with_for_update=True)
             if (node.attempt, node.status) != (claim.attempt, Status.ACTIVE):
                 raise LostLease(f"agent {node.id} is at attempt {node.attempt}, {node.status}")
-            cancelled = node.cancelled_by is not None
-            standing = Standing(node.failures, node.max_failures, cancelled)
-            verdict = judge(standing, ending.halt, result)
+            verdict = judge(_standing(node, ending), ending.halt, result)
             ended = {"ended_at": now(), "outcome": verdict.outcome, "session_id": result.session_id}
             if ending.halt is not Halt.LOST:  # what a lost run had used was written at its steps
                 ended |= {**_spent(result.usage), "duration_ms": result.duration_ms}
             await self.leases.hold(session, claim, **ended)
             files.hand_out(session, node.id, claim.attempt, ending.files)
-            await move(session, node, verdict.status, **_moved(verdict, ending, node.failures))
-            if verdict.outcome is RunOutcome.LOST and verdict.status is Status.PENDING:
-                told: dict[str, Any] = {"agent": facts(await agent(session, node.id))}
-                told["detail"] = ending.work.commit if ending.work.changed else ""
-                append(session, node, "agent.taken_over", told, notify=True)
+            await talk.give_back(session, node, result.unheard)
+            await self._move(session, node, verdict, ending)
             used = await session.get_one(Run, claim.key, populate_existing=True)
             repo, person = node.repo, node.requested_by
         self.charged(repo, person, Usage(used.tokens_in, used.tokens_out, used.cost, used.turns))
         return verdict
+
+    async def _move(
+        self, session: AsyncSession, node: Node, verdict: Verdict, ending: Ending
+    ) -> None:
+        """Move an agent to where the verdict sends it, and do what that means."""
+        redo = node.redo and verdict.status is Status.PENDING
+        asks = ending.asks
+        request = await session.get_one(Request, node.request_id)
+        if verdict.status is Status.FAILED and node.key and request.on_failure is OnFailure.ASK:
+            verdict, asks = replace(verdict, status=Status.WAITING), Failure(ending.result.error)
+        await move(session, node, verdict.status, **_moved(verdict, ending, node.failures))
+        match verdict.status:
+            case Status.PENDING:
+                await talk.give_again(session, node)
+                if redo:
+                    await graphs.reset(session, [node.id])
+                    await graphs.forget_work(session, [node.id])
+            case Status.WAITING if asks is not None:
+                asking = Asking(asks, node.workflow_id, node.request_id, node)
+                await inquiries.ask(session, asking)
+            case Status.FAILED:
+                await _tell_failure(session, node)
+        if verdict.status in TERMINAL:
+            await talk.follow_leftovers(session, node)
+        if verdict.outcome is RunOutcome.LOST and verdict.status is Status.PENDING:
+            saved = ending.work.commit if ending.work.changed else ""
+            lost = TakenOver(await agent(session, node.id), saved)
+            tell(session, node.workflow_id, lost, node)
 
     @asynccontextmanager
     async def _writing(self, claim: Claim, **values: Any) -> AsyncIterator[AsyncSession]:
@@ -130,6 +189,23 @@ class Runs:
             yield session
             if workflow is not None:
                 workflow.version += 1
+
+
+def _standing(node: Node, ending: Ending) -> Standing:
+    return Standing(
+        node.failures,
+        node.max_failures,
+        cancelled=node.cancelled_by is not None,
+        redo=node.redo,
+        asks=ending.asks is not None,
+    )
+
+
+async def _tell_failure(session: AsyncSession, node: Node) -> None:
+    """A node failed: people are told at once when its request goes on without it."""
+    others = select(Node.id).where(Node.request_id == node.request_id, text(UNFINISHED))
+    if (await session.scalars(others.limit(1))).first() is not None:
+        tell(session, node.workflow_id, Failed(await agent(session, node.id)), node)
 
 
 def _spent(usage: Usage) -> dict[str, Any]:
@@ -148,6 +224,7 @@ def _moved(verdict: Verdict, ending: Ending, failures: int) -> dict[str, Any]:
         "failures": failures + verdict.counts,
         "available_at": now(verdict.delay),
         "result": result.output,
+        "data": result.data if isinstance(result.data, dict) else None,
         "error": result.error,
         "cause": verdict.cause,
         # An attempt that got no worktree takes nothing from what earlier ones did.

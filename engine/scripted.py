@@ -8,6 +8,8 @@ from typing import assert_never
 from engine.executor import AgentResult, Job, Step, Usage, Watch
 from engine.states import Cause
 
+_HEAR_SECONDS = 0.02  # between two questions whether something was said
+
 
 @dataclass(frozen=True)
 class Write:
@@ -22,6 +24,11 @@ class Wait:
     """Go on only when the event is set; a cancellation ends the waiting."""
 
     until: asyncio.Event
+
+
+@dataclass(frozen=True)
+class Hear:
+    """Go on only when people have said something since the action before."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Finish:
     result: AgentResult
 
 
-Action = Write | Wait | Use | Break | Finish | Step
+Action = Write | Wait | Hear | Use | Break | Finish | Step
 Plan = Callable[[Job], Sequence[Action]]
 
 
@@ -60,12 +67,14 @@ class ScriptedExecutor:
 
     `plan` is a function of the job, or a mapping whose first key that the task contains
     counts; without actions, or after the last, the run succeeds. `pid`, if given, is told as
-    the root process. `jobs` keeps what was run.
+    the root process. `jobs` keeps what was run, `heard` what people said meanwhile: they are
+    asked before each action.
     """
 
     plan: Plan | Mapping[str, Sequence[Action]] = field(default_factory=dict)
     pid: int | None = None
     jobs: list[Job] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
 
     async def run(self, job: Job, watch: Watch) -> AgentResult:
         """Run the job's actions; see `engine.executor.Executor`."""
@@ -74,14 +83,22 @@ class ScriptedExecutor:
             await watch.started(self.pid)
         usage = Usage()
         for action in self._actions(job):
+            await self._listen(watch, wait=isinstance(action, Hear))
             match action:
                 case Finish(result):
                     return replace(result, usage=usage)
                 case Use(usage):
                     pass
+                case Hear():
+                    pass
                 case _:
                     await _act(action, job, watch, usage)
         return AgentResult(success=True, output="Done.", usage=usage)
+
+    async def _listen(self, watch: Watch, *, wait: bool) -> None:
+        while not (said := await watch.spoken()) and wait:  # noqa: ASYNC110 - it must be asked
+            await asyncio.sleep(_HEAR_SECONDS)
+        self.heard.extend(said)
 
     def _actions(self, job: Job) -> Sequence[Action]:
         if callable(self.plan):

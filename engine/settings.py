@@ -112,6 +112,7 @@ class Settings(BaseSettings):
         default="", validation_alias=AliasChoices("database_url", "DATABASE_URL")
     )
     repos: dict[str, Repo] = Field(default_factory=_working_repo)
+    workflows: dict[str, Path] = {}  # names of workflows, and the files that describe them
     limits: Limits = Limits()
     agent: AgentPolicy = AgentPolicy()
     poll: Poll = Poll()
@@ -134,6 +135,11 @@ class Settings(BaseSettings):
         except (ValueError, OSError) as error:
             raise ConfigError(f"{file} cannot be read: {error}") from error
         return init_settings, env_settings, written
+
+    @field_validator("workflows")
+    @classmethod
+    def _absolute(cls, workflows: dict[str, Path]) -> dict[str, Path]:
+        return {name: path.expanduser().resolve() for name, path in workflows.items()}
 
     @model_validator(mode="after")
     def _home_outside_repos(self) -> Self:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from engine.errors import InvalidSpec
 
 MAX_TASK = 30_000  # characters
+MOST_TRIES = 10
 MOST_FILES = 10  # with one task, and from one agent
 LARGEST_FILE = 10 * 2**20  # bytes
 
@@ -57,6 +58,9 @@ class AgentSpec:
     budget: Decimal | None = None  # US dollars
     context: Context = Context()
     files: tuple[File, ...] = ()
+    check: str = ""  # instead of the repository's check command
+    max_failures: int | None = None
+    reads_only: bool = False  # no tool that changes anything
 
     def __post_init__(self) -> None:
         if not self.task.strip():
@@ -69,3 +73,5 @@ class AgentSpec:
             raise InvalidSpec("the timeout must be longer than zero")
         if self.budget is not None and self.budget <= 0:
             raise InvalidSpec("the budget must be more than zero")
+        if self.max_failures is not None and not 1 <= self.max_failures <= MOST_TRIES:
+            raise InvalidSpec(f"an agent can be tried 1 to {MOST_TRIES} times")

@@ -23,6 +23,50 @@ class Kind(StrEnum):
     GATE = "gate"
 
 
+class InquiryKind(StrEnum):
+    """What an inquiry puts to people."""
+
+    PLAN = "plan"  # may this workflow start?
+    GATE = "gate"  # may the workflow go on?
+    TOOL = "tool"  # may the agent do this?
+    QUESTION = "question"  # the agent wants to know something
+    BUDGET = "budget"  # may it cost more?
+    PUSH = "push"  # may a branch that touches protected paths leave this host?
+    MERGE = "merge"  # may the work go into the base branch?
+    CONFLICT = "conflict"  # who resolves a merge conflict?
+    FAILURE = "failure"  # what becomes of a workflow whose node failed?
+
+
+class InquiryStatus(StrEnum):
+    """How an inquiry stands."""
+
+    OPEN = "open"
+    DECIDED = "decided"
+    EXPIRED = "expired"  # nobody decided in time, which rejects
+    WITHDRAWN = "withdrawn"  # what it was about is gone
+
+
+class Decision(StrEnum):
+    """What people answer to an inquiry."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    SEND_BACK = "send_back"  # gate: an earlier node does it again
+    RETRY = "retry"  # failure, conflict: the node again
+    SKIP = "skip"  # failure: go on without it
+    RESOLVE = "resolve"  # conflict: an agent resolves it
+    ALWAYS = "always"  # tool: this agent may do that from now on
+    ANSWER = "answer"  # question
+
+
+class OnFailure(StrEnum):
+    """What becomes of a workflow when one of its nodes fails."""
+
+    CONTINUE = "continue"  # what depends on it is skipped, the rest goes on
+    STOP = "stop"  # nothing new is started
+    ASK = "ask"  # people decide
+
+
 class Direction(StrEnum):
     """Which way a file goes."""
 
@@ -50,6 +94,9 @@ class Cause(StrEnum):
     DISK = "disk"
     LOST = "lost"
     INTERNAL = "internal"
+    REJECTED = "rejected"  # by people, at a gate
+    EXPIRED = "expired"  # nobody decided in time
+    CONFLICT = "conflict"  # what it should start from cannot be merged
 
 
 S = Status

@@ -9,6 +9,7 @@ from uuid import uuid4
 from sqlalchemy.engine import make_url
 
 from engine.attempt import Tools
+from engine.claude import ClaudeExecutor
 from engine.environment import cleaned, model_environment
 from engine.executor import Executor, Usage
 from engine.janitor import Janitor
@@ -16,7 +17,9 @@ from engine.leases import Leases
 from engine.processes import host_identity
 from engine.repos import Repos
 from engine.runs import Runs
+from engine.sessions import Sessions
 from engine.settings import Settings
+from engine.store import Database
 from engine.trays import Trays
 from engine.worker import Worker
 from engine.workflows import Workflows
@@ -46,7 +49,8 @@ def workshop(settings: Settings) -> Workshop:
     home = settings.home.expanduser().resolve()
     repos = Repos(settings.repos, home)
     push = {name: repo.push for name, repo in settings.repos.items()}
-    return Workshop(repos, Worktrees(repos, home / ".worktrees"), push)
+    protected = {name: repo.protected for name, repo in settings.repos.items()}
+    return Workshop(repos, Worktrees(repos, home / ".worktrees"), push, protected)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,11 @@ class Listeners:
 
     told: Callable[[], None] = lambda: None  # there is something to tell people
     charged: Callable[[str, str, Usage], None] = lambda *_: None  # repository, person, usage
+
+
+def make_executor(db: Database) -> Executor:
+    """What runs agents for real: it keeps their sessions in the ledger."""
+    return ClaudeExecutor(sessions=Sessions(db))
 
 
 def make_worker(

@@ -27,6 +27,7 @@ class RunOutcome(StrEnum):
     CANCELLED = "cancelled"
     LOST = "lost"
     HANDED_OVER = "handed_over"
+    ASKED = "asked"  # people decide how it goes on
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Standing:
     failures: int
     max_failures: int
     cancelled: bool
+    redo: bool = False  # it begins again as soon as it has stopped
+    asks: bool = False  # the attempt ended with a question
 
 
 @dataclass(frozen=True)
@@ -51,20 +54,26 @@ class Verdict:
 
 def judge(standing: Standing, halt: Halt | None, result: AgentResult) -> Verdict:
     """Decide what becomes of an agent after an attempt."""
-    if standing.cancelled or halt is Halt.CANCEL:
-        return Verdict(Status.CANCELLED, RunOutcome.CANCELLED)
-    match halt:
-        case Halt.HANDOVER:
-            return Verdict(Status.PENDING, RunOutcome.HANDED_OVER)
-        case Halt.LOST:
-            return _failed(standing, Cause.LOST, RunOutcome.LOST)
-        case Halt.TIMEOUT:
-            return _failed(standing, Cause.TIMEOUT, RunOutcome.FAILED)
-        case None:
-            pass
+    if halted := _halted(standing, halt):
+        return halted
+    if standing.asks:
+        return Verdict(Status.WAITING, RunOutcome.ASKED)
     if result.success:
         return Verdict(Status.COMPLETED, RunOutcome.COMPLETED)
     return _failed(standing, result.cause or Cause.INTERNAL, RunOutcome.FAILED)
+
+
+def _halted(standing: Standing, halt: Halt | None) -> Verdict | None:
+    """What people or circumstances made of it, whatever the result is."""
+    if standing.cancelled or (halt is Halt.CANCEL and not standing.redo):
+        return Verdict(Status.CANCELLED, RunOutcome.CANCELLED)
+    if standing.redo or halt is Halt.HANDOVER:
+        return Verdict(Status.PENDING, RunOutcome.HANDED_OVER)
+    if halt is Halt.LOST:
+        return _failed(standing, Cause.LOST, RunOutcome.LOST)
+    if halt is Halt.TIMEOUT:
+        return _failed(standing, Cause.TIMEOUT, RunOutcome.FAILED)
+    return None
 
 
 def _failed(standing: Standing, cause: Cause, outcome: RunOutcome) -> Verdict:

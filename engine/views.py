@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from engine.executor import Step, Usage
 from engine.spec import Origin, Person
-from engine.states import Cause, Status
+from engine.states import Cause, InquiryKind, Kind, Status
 
 
 class NoteKind(StrEnum):
@@ -21,6 +21,8 @@ class NoteKind(StrEnum):
     LEFT_OUT = "left_out"  # detail: files that could not be committed, and why
     SUBMODULES = "submodules"  # submodules are present and were not checked out
     NOT_HANDED_OUT = "not_handed_out"  # detail: files for people that were left out, and why
+    NOT_PUSHED = "not_pushed"  # it touches protected paths; detail: who rejected it, or ""
+    SESSION_GONE = "session_gone"  # a follow-up began anew, from the commit and the result
     LFS_POINTERS = "lfs_pointers"  # detail: git-lfs is missing, files are pointers
 
 
@@ -70,6 +72,7 @@ class Work:
     compare_url: str = ""  # a forge page that opens a pull request in one tap
     fetch: str = ""  # the `git fetch …` line where there is no such page
     notes: tuple[Note, ...] = ()
+    protected: tuple[str, ...] = ()  # not pushed because of these; somebody has to approve
 
     @property
     def changed(self) -> bool:
@@ -78,8 +81,22 @@ class Work:
 
 
 @dataclass(frozen=True)
-class AgentView:
-    """Everything that people may see of one agent."""
+class Handed:
+    """What a node hands on to those that need it."""
+
+    id: int
+    key: str
+    kind: Kind
+    task: str
+    repo: str
+    status: Status
+    result: str = ""  # of an agent; the comments of those who decided at a gate
+    work: Work = field(default_factory=Work)
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """Everything that people may see of one node."""
 
     id: int
     workflow_id: int
@@ -111,34 +128,12 @@ class AgentView:
     cancelling: bool = False
     quoted: int = 0  # messages that it was given as context
     attached: int = 0  # files that came with the task
-
-
-@dataclass(frozen=True)
-class Card:
-    """The live state of a workflow: what its card shows."""
-
-    workflow_id: int
-    version: int
-    agents: tuple[AgentView, ...]
-    slots_busy: int = 0
-    slots: int = 0
-    paused_by: str = ""  # who has stopped all claiming; "" = nobody
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A fact that people must be told once, in order within its thread.
-
-    names: `request.ended` (terminal; `agent` as it was then), `agent.taken_over`
-    (an attempt was lost; the next one goes on; `detail` = rescued commit or ""),
-    `diff.asked` (the diff of `agent` as a file).
-    """
-
-    id: int
-    name: str
-    at: datetime
-    agent: AgentView
-    detail: str = ""
+    kind: Kind = Kind.AGENT
+    key: str = ""  # its name within its workflow; "" = it has only its number
+    needs: tuple[int, ...] = ()
+    parent_id: int | None = None  # the agent whose session and branch it continues
+    skipped_for: int | None = None  # the node because of which it was skipped
+    asks: InquiryKind | None = None  # waiting: what people are asked
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,20 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import brake, files, reading
+from engine import brake, files, inquiries, reading
 from engine.advance import admissible, advance, first_in_line, move
 from engine.commands import answer, settle
 from engine.errors import InvalidSpec, NotFound, StaleMove
-from engine.events import append
-from engine.models import Node, Request, Workflow
+from engine.events import append, tell
+from engine.models import Node, Workflow
+from engine.models.graph import UNFINISHED
+from engine.nodes import agent_node
+from engine.notices import DiffAsked, GraphAsked
 from engine.requests import Wish, know, open_request, refuse_repetition, thread_of
 from engine.settings import Settings
 from engine.spec import AgentSpec
@@ -46,11 +48,7 @@ class Workflows:
         Gives the agent's id. Raises InvalidSpec for a repository that is not configured,
         AlreadyStarted for a repetition, StaleMove when the command was carried out already.
         """
-        if spec.repo not in self.settings.repos:
-            raise InvalidSpec(f"there is no repository {spec.repo!r}")
-        most = self.settings.limits.budget_usd
-        if spec.budget is not None and spec.budget > most:
-            raise InvalidSpec(f"the budget of one agent is at most ${most} here")
+        self.check(spec)
         async with self.db.writing() as session:
             await settle(session, wish.key)
             workflow = await thread_of(session, wish.origin)
@@ -58,7 +56,7 @@ class Workflows:
             if not wish.again:
                 await refuse_repetition(session, spec, wish)
             request = await open_request(session, workflow.id, "spawn", wish)
-            node = self._node(spec, request)
+            node = agent_node(spec, request, self.settings)
             session.add(node)
             await session.flush()
             files.attach(session, node.id, spec.files)
@@ -67,29 +65,13 @@ class Workflows:
             await advance(session, workflow.id, self.settings.limits.per_user)
             return node.id
 
-    def _node(self, spec: AgentSpec, request: Request) -> Node:
-        limits, policy = self.settings.limits, self.settings.agent
-        timeout = spec.timeout or timedelta(minutes=limits.timeout_minutes)
-        budget = spec.budget or limits.budget_usd
-        return Node(
-            workflow_id=request.workflow_id,
-            request_id=request.id,
-            role=spec.role,
-            task=spec.task,
-            context=spec.context.text,
-            quoted=spec.context.messages,
-            attached=len(spec.files),
-            repo=spec.repo,
-            base=spec.base,
-            requested_by=request.by,
-            max_failures=limits.max_failures,
-            policy={
-                "model": spec.model or policy.model,
-                "timeout_seconds": timeout.total_seconds(),
-                "max_turns": limits.max_turns,
-                "budget_usd": str(budget),
-            },
-        )
+    def check(self, spec: AgentSpec) -> None:
+        """Raise InvalidSpec for what this installation does not offer."""
+        if spec.repo not in self.settings.repos:
+            raise InvalidSpec(f"there is no repository {spec.repo!r}")
+        most = self.settings.limits.budget_usd
+        if spec.budget is not None and spec.budget > most:
+            raise InvalidSpec(f"the budget of one agent is at most ${most} here")
 
     async def cancel(self, agent_id: int, wish: Wish) -> Status:
         """Cancel an agent in whatever state it is; gives the state it was in.
@@ -97,56 +79,52 @@ class Workflows:
         A running one is asked to stop: its worker ends it, keeps its work and reports.
         Raises NotFound; StaleMove when it has ended already.
         """
-        async with self.changing(await self._workflow_of(agent_id)) as session:
+        async with self.changing(await self.workflow_of(agent_id)) as session:
             await settle(session, wish.key)
             node = await session.get_one(Node, agent_id, with_for_update=True)
             was = node.status
             if was in TERMINAL:
                 raise StaleMove(f"agent {agent_id} is {was} already")
             await know(session, wish.by)
-            if was is Status.ACTIVE:
-                node.cancelled_by = wish.by.id
-                append(session, node, "agent.cancelling", {"by": wish.by.id})
-            else:
-                await move(session, node, Status.CANCELLED, cancelled_by=wish.by.id)
+            await _stop(session, node, wish.by.id)
             await answer(session, wish.key, f"cancel {agent_id}", wish.reply(agent_id))
             return was
 
-    async def retry(self, agent_id: int, wish: Wish) -> None:
-        """Let an agent that failed or was cancelled try again, from what it has done so far.
+    async def cancel_all(self, workflow_id: int, wish: Wish) -> int:
+        """Stop everything of a workflow; gives how many nodes had not ended.
 
-        Raises NotFound; StaleMove when it is not in such a state.
+        Raises NotFound; StaleMove when everything has ended already.
         """
-        async with self.changing(await self._workflow_of(agent_id)) as session:
+        async with self.changing(workflow_id) as session:
             await settle(session, wish.key)
-            node = await session.get_one(Node, agent_id, with_for_update=True)
-            if node.status not in {Status.FAILED, Status.CANCELLED}:
-                raise StaleMove(f"agent {agent_id} is {node.status}; there is nothing to retry")
+            unfinished = select(Node).where(Node.workflow_id == workflow_id, text(UNFINISHED))
+            nodes = list(await session.scalars(unfinished.order_by(Node.id).with_for_update()))
+            asked = await inquiries.withdraw_plans(session, workflow_id, wish.by.name)
+            if not nodes and not asked:
+                raise StaleMove(f"everything of workflow w{workflow_id} has ended")
             await know(session, wish.by)
-            request = await open_request(session, node.workflow_id, "retry", wish)
-            await move(
-                session,
-                node,
-                Status.BLOCKED,
-                request_id=request.id,
-                failures=0,
-                cancelled_by=None,
-                ended_at=None,
-                cause=None,
-                error="",
-                result="",
-            )
-            append(session, node, "agent.retried", {"by": wish.by.id})
-            await answer(session, wish.key, f"retry {agent_id}", wish.reply(agent_id))
+            for node in nodes:
+                await session.refresh(node)  # a stop above may have skipped it
+                if node.status not in TERMINAL:
+                    await _stop(session, node, wish.by.id)
+            outcome = f"cancel w{workflow_id}"
+            await answer(session, wish.key, outcome, wish.reply(workflow_id))
+            return len(nodes) + asked
 
     async def show_diff(self, agent_id: int, wish: Wish) -> None:
         """Have an agent's diff posted in its thread."""
-        async with self.changing(await self._workflow_of(agent_id)) as session:
+        async with self.changing(await self.workflow_of(agent_id)) as session:
             await settle(session, wish.key)
             node = await session.get_one(Node, agent_id, with_for_update=True)
-            view = await reading.agent(session, agent_id)
-            append(session, node, "diff.asked", {"agent": reading.facts(view)}, notify=True)
+            tell(session, node.workflow_id, DiffAsked(await reading.agent(session, agent_id)), node)
             await answer(session, wish.key, f"diff {agent_id}", wish.reply(agent_id))
+
+    async def show_graph(self, workflow_id: int, wish: Wish) -> None:
+        """Have the graph, as it is now, posted in its thread."""
+        async with self.changing(workflow_id) as session:
+            await settle(session, wish.key)
+            tell(session, workflow_id, GraphAsked(wish.by))
+            await answer(session, wish.key, f"graph w{workflow_id}", wish.reply(workflow_id))
 
     async def pause(self, wish: Wish, *, ends_runs: bool) -> None:
         """Stop claiming at once; with `ends_runs` running agents go back into the line as well."""
@@ -196,9 +174,20 @@ class Workflows:
             async with self.changing(workflow_id):
                 pass  # advancing admits
 
-    async def _workflow_of(self, agent_id: int) -> int:
+    async def workflow_of(self, agent_id: int) -> int:
+        """The workflow that an agent belongs to; raises NotFound."""
         async with self.db.reading() as session:
             found = await session.scalar(select(Node.workflow_id).where(Node.id == agent_id))
         if found is None:
             raise NotFound(f"there is no agent {agent_id}")
         return found
+
+
+async def _stop(session: AsyncSession, node: Node, by: str) -> None:
+    """Cancel a node that has not ended; one that runs is ended by its worker."""
+    if node.status is Status.ACTIVE:
+        node.cancelled_by, node.redo = by, False
+        append(session, node, "agent.cancelling", {"by": by})
+    else:
+        await inquiries.withdraw(session, [node.id])
+        await move(session, node, Status.CANCELLED, cancelled_by=by)

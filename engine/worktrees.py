@@ -12,12 +12,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine import branches, checkouts, commits, places
-from engine.checkouts import DiskFull, Worktree, WorktreeError, slug, translated
+from engine.checkouts import DiskFull, Wanted, Worktree, WorktreeError, slug, translated
 from engine.commits import Authorship
 from engine.repos import OpenRepo, Repos, RepositoryError
 from engine.views import FileChange
 
-__all__ = ["DiskFull", "Salvaged", "Saved", "Worktree", "WorktreeError", "Worktrees", "slug"]
+__all__ = [
+    "DiskFull",
+    "Salvaged",
+    "Saved",
+    "Wanted",
+    "Worktree",
+    "WorktreeError",
+    "Worktrees",
+    "slug",
+]
 
 LISTED = 50  # names of files that were left out
 
@@ -63,11 +72,25 @@ class Worktrees:
 
         Raises WorktreeError (DiskFull when there is no room); nothing half-made is left.
         """
+        return await self.make(repo, self.wanted(agent, slug, base_commit, branch or ""))
+
+    def wanted(self, agent: int, slug: str, base_commit: str, branch: str = "") -> Wanted:
+        """The place and the name of an agent's next worktree."""
         path = self.root / f"agent-{agent}-{self.clock():%Y%m%dT%H%M%S%f}"
-        wanted = checkouts.Wanted(agent, path, f"agent/{agent}-{slug}", base_commit, branch or "")
+        return Wanted(agent, path, f"agent/{agent}-{slug}", base_commit, branch)
+
+    async def make(self, repo: OpenRepo, wanted: Wanted) -> Worktree:
+        """The worktree that is wanted; raises as `open` does."""
         async with self._alone(repo.git_dir):
             with translated("the worktree could not be made"):
                 return await checkouts.create(repo, wanted)
+
+    async def branch(self, repo: OpenRepo, wanted: Wanted) -> str:
+        """The branch of a worktree that is wanted, without the worktree; raises as `open` does."""
+        async with self._alone(repo.git_dir):
+            with translated("the branch could not be made"):
+                name, _, _ = await checkouts.branch(repo, wanted)
+                return name
 
     async def reopen(self, path: Path) -> Worktree:
         """A worktree in which an agent goes on, its `.git` as it should be.

@@ -37,12 +37,16 @@ BOT_SCOPES = frozenset(_SCOPES.split())
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody to be in the workspace; a stranger comes from another one (Slack Connect)."""
+    """Somebody to be in the workspace; a stranger comes from another one (Slack Connect).
+
+    A bot is that of another app: it posts as programs do.
+    """
 
     name: str
     real_name: str = ""
     is_guest: bool = False
     is_stranger: bool = False
+    is_bot: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,12 +154,17 @@ def populated(setup: Setup) -> State:
 def add_person(state: State, person: Person) -> User:
     """Somebody new in the workspace, with a place for direct messages with the bot."""
     real_name = person.real_name or person.name
-    identity = state.ids.make("U")
     user = User(
-        identity, person.name, real_name, is_guest=person.is_guest, is_stranger=person.is_stranger
+        state.ids.make("U"),
+        person.name,
+        real_name,
+        is_bot=person.is_bot,
+        is_guest=person.is_guest,
+        is_stranger=person.is_stranger,
     )
     state.users[user.id] = user
-    state.direct(user)
+    if not user.is_bot:
+        state.direct(user)
     return user
 
 

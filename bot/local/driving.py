@@ -136,6 +136,13 @@ class Driving:
         message = self.message(ts, who) if ts else None
         return await self.parts.interactions.shortcut(self.user(who), callback_id, message)
 
+    async def sends(self, kind: str, payload: Json) -> bool:
+        """Slack delivers an envelope of any shape; whether the app acknowledged it.
+
+        `kind` is `events_api`, `slash_commands` or `interactive`.
+        """
+        return (await self.parts.desk.sockets.send(kind, payload)).acked
+
     async def edits(self, who: str, ts: str, text: str) -> None:
         """A person changes their own message."""
         self.parts.people.edit(self.user(who), self.message(ts, who), text)

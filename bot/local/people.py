@@ -33,6 +33,7 @@ class People:
             channel=channel.id,
             user=user.id,
             text=self._typed(text),
+            bot_id=f"B{user.id[1:]}" if user.is_bot else None,
             thread_ts=thread,
             files=kept,
             subtype="file_share" if kept else None,

@@ -30,7 +30,7 @@ def as_slack(message: Message, state: State, *, metadata: bool) -> Json:
     optional: Json = {
         "team": team,
         "bot_id": message.bot_id,
-        "app_id": message.bot_id and state.app_id,
+        "app_id": state.app_id if message.bot_id == state.bot_id else None,
         "username": message.username,
         "subtype": message.subtype,
         "blocks": message.blocks,

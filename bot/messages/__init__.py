@@ -1,16 +1,41 @@
 """All prose that people read: pure functions from facts to Slack's messages."""
 
+from bot.messages import forms
 from bot.messages.accepted import queued
 from bot.messages.blocks import Attachment, Message
-from bot.messages.card import STOP, card
+from bot.messages.buttons import (
+    ADVISE,
+    ADVISE_ASKED,
+    APPROVE,
+    COMMENT,
+    DECISIONS,
+    EDIT,
+    GRAPH,
+    REJECT,
+    RESOLVE,
+    RETRY,
+    RETRY_ASKED,
+    SEND_BACK,
+    SKIP,
+    SKIP_ASKED,
+    STOP,
+    STOP_ALL,
+    VIEW_DIFF,
+)
+from bot.messages.card import card
+from bot.messages.denials import denied, nobody_could
+from bot.messages.graph import graph, plan_graph
 from bot.messages.history import logs
+from bot.messages.inquiry import closed, opened
 from bot.messages.manual import helped, whoami
+from bot.messages.misfits import cannot_skip, is_gate, no_workflow, not_a_step, press_again
+from bot.messages.plan import Terms
+from bot.messages.recipes import listed as recipes_listed
 from bot.messages.replies import (
     AGAIN,
     PICK,
     REPAIR,
     already_started,
-    denied,
     diff_follows,
     failed,
     has_ended,
@@ -29,42 +54,98 @@ from bot.messages.replies import (
     which_agent,
     which_repo,
 )
-from bot.messages.terminal import RETRY, VIEW_DIFF, diff_file, ended, taken_over
+from bot.messages.summary import node_failed, summed_up
+from bot.messages.terminal import diff_file, ended, taken_over
+from bot.messages.told import (
+    decided_late,
+    goes_on,
+    graph_follows,
+    has_voted,
+    passed_on,
+    plan_changed,
+    planned,
+    skipped,
+    voted,
+    which_inquiry,
+    workflow_ended,
+    workflow_stopping,
+)
 
 __all__ = [
+    "ADVISE",
+    "ADVISE_ASKED",
     "AGAIN",
+    "APPROVE",
+    "COMMENT",
+    "DECISIONS",
+    "EDIT",
+    "GRAPH",
     "PICK",
+    "REJECT",
     "REPAIR",
+    "RESOLVE",
     "RETRY",
+    "RETRY_ASKED",
+    "SEND_BACK",
+    "SKIP",
+    "SKIP_ASKED",
     "STOP",
+    "STOP_ALL",
     "VIEW_DIFF",
     "Attachment",
     "Message",
+    "Terms",
     "already_started",
+    "cannot_skip",
     "card",
+    "closed",
+    "decided_late",
     "denied",
     "diff_file",
     "diff_follows",
     "ended",
     "failed",
+    "forms",
+    "goes_on",
+    "graph",
+    "graph_follows",
     "has_ended",
+    "has_voted",
     "helped",
+    "is_gate",
     "listing",
     "logs",
+    "no_workflow",
+    "nobody_could",
+    "node_failed",
+    "not_a_step",
     "not_ended",
     "not_found",
     "not_in_channel",
+    "opened",
+    "passed_on",
     "paused",
+    "plan_changed",
+    "plan_graph",
+    "planned",
+    "press_again",
     "queued",
+    "recipes_listed",
     "refused",
     "resumed",
     "retried",
+    "skipped",
     "status",
     "stopping",
+    "summed_up",
     "taken_over",
     "unavailable",
     "unknown_repo",
+    "voted",
     "which_agent",
+    "which_inquiry",
     "which_repo",
     "whoami",
+    "workflow_ended",
+    "workflow_stopping",
 ]

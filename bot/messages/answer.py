@@ -15,6 +15,7 @@ from bot.messages.blocks import Attachment
 from bot.messages.words import bounded, clean, units
 
 JOINER = "\u2060"
+FENCE = "\n```"
 LIMIT = 12_000  # in a block
 EXCERPT = 3_000
 LABEL = 300  # characters in front of a link that are looked through for its host
@@ -51,6 +52,12 @@ def answer(agent_id: int, text: str, room: int = LIMIT) -> Answer:
     return Answer(cut + note, Attachment(name, f"The whole answer of agent {agent_id}", whole))
 
 
+def excerpt(text: str, limit: int) -> str:
+    """The beginning of an answer, harmless, in at most `limit` characters."""
+    cut = bounded(harmless(clean(text).strip()), max(limit - len(FENCE), 1))
+    return _closed(cut)
+
+
 def harmless(text: str) -> str:
     """Markdown in which nothing is live but itself."""
     silent = GROUP.sub("@" + JOINER, CALL.sub(rf"\g<open>{JOINER}", text))
@@ -79,4 +86,4 @@ def _host(url: str) -> str:
 
 def _closed(cut: str) -> str:
     """A cut text whose open code fence is closed, so that what follows is not code."""
-    return f"{cut}\n```" if cut.count("```") % 2 else cut
+    return f"{cut}{FENCE}" if cut.count("```") % 2 else cut

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.messages.words import bounded, clean, units
@@ -16,6 +17,7 @@ OPTION = 75
 OPTION_VALUE = 150
 OPTIONS = 100
 BLOCK_ID = 255
+TASKS = 50  # of a plan
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,14 @@ class Message:
     text: str  # at most 120 characters, on one line, meaningful alone; escaped
     blocks: list[Block]
     file: Attachment | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line of a list: its runs of text, and how far it is moved in."""
+
+    parts: tuple[Block, ...]
+    indent: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,11 @@ def choices(names: Sequence[str]) -> list[str]:
     return [name for name in fit if units(name) <= OPTION_VALUE][:OPTIONS]
 
 
+def primary(made: Block) -> Block:
+    """The button that is most likely meant."""
+    return {**made, "style": "primary"}
+
+
 def menu(label: str, action: str, options: Sequence[str], key: str) -> Block:
     """A choice among names (`choices`); `key` comes back with it, saying what it is about."""
     listed = [
@@ -111,16 +126,73 @@ def menu(label: str, action: str, options: Sequence[str], key: str) -> Block:
     return {"type": "actions", "block_id": key[:BLOCK_ID], "elements": [select]}
 
 
+def select(label: str, action: str, options: Sequence[tuple[str, str]]) -> Block:
+    """An element that offers a choice of names with their values."""
+    listed = [
+        {"text": {"type": "plain_text", "text": bounded(name, OPTION)}, "value": value}
+        for name, value in options[:OPTIONS]
+    ]
+    return {
+        "type": "static_select",
+        "action_id": action,
+        "placeholder": {"type": "plain_text", "text": label},
+        "options": listed,
+    }
+
+
+def items(lines: Sequence[Item]) -> Block:
+    """A list, each line at its depth; nothing in it can be markup."""
+    lists: list[Block] = []
+    for line in lines:
+        if not lists or lists[-1]["indent"] != line.indent:
+            shape = {"type": "rich_text_list", "style": "bullet", "indent": line.indent}
+            lists.append({**shape, "elements": []})
+        lists[-1]["elements"].append(rich_section(*line.parts))
+    return {"type": "rich_text", "elements": lists}
+
+
+def rich(*parts: Block) -> Block:
+    """A line of rich text."""
+    return {"type": "rich_text", "elements": [rich_section(*parts)]}
+
+
+def rich_section(*parts: Block) -> Block:
+    """The inner part of rich text."""
+    return {"type": "rich_text_section", "elements": list(parts) or [run("…")]}
+
+
+def run(text: str, style: str = "") -> Block:
+    """Text exactly as it is, `bold`, `italic`, `code` or in no style."""
+    shown: Block = {"type": "text", "text": clean(text) or " "}
+    return {**shown, "style": {style: True}} if style else shown
+
+
+def moment(at: datetime) -> Block:
+    """A time of day in rich text, which every reader sees in their own time zone."""
+    fallback = f"{at.astimezone(UTC):%H:%M} UTC"
+    shown = {"timestamp": int(at.timestamp()), "format": "{time}", "fallback": fallback}
+    return {"type": "date", **shown}
+
+
+def plan(title: str, tasks: Sequence[Block]) -> Block:
+    """Slack's own list of steps with their states."""
+    return {"type": "plan", "title": title, "tasks": list(tasks[:TASKS])}
+
+
 def dangerous(made: Block, confirm: Confirm) -> Block:
     """A button that ends something, and asks first."""
-    asked = {
+    return {**made, "style": "danger", "confirm": asking(confirm)}
+
+
+def asking(confirm: Confirm) -> Block:
+    """The question before something ends."""
+    return {
         "title": {"type": "plain_text", "text": confirm.title},
         "text": {"type": "plain_text", "text": confirm.text},
         "confirm": {"type": "plain_text", "text": confirm.yes},
         "deny": {"type": "plain_text", "text": confirm.no},
         "style": "danger",
     }
-    return {**made, "style": "danger", "confirm": asked}
 
 
 def weight(made: Any) -> int:

@@ -106,6 +106,21 @@ ADVICE = {
         "An error of ours ended it.",
         "Press Retry; if it happens again, show the message below to whoever runs this bot.",
     ),
+    Cause.REJECTED: Advice(
+        "people rejected it",
+        "It was rejected.",
+        "Change what was asked for and begin again, or press Retry to have it decided anew.",
+    ),
+    Cause.EXPIRED: Advice(
+        "nobody decided in time",
+        "Nobody decided in time, which counts as a no.",
+        "Press Retry to ask again; `[access] approve` of `mab.toml` says who is asked.",
+    ),
+    Cause.CONFLICT: Advice(
+        "its start could not be merged",
+        "The commits that it should begin with cannot be merged by themselves.",
+        "Merge the branches by hand, or press Retry and let an agent resolve the conflict.",
+    ),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.messages import blocks, words
 from bot.messages.blocks import Attachment, Message
-from engine import AgentView, LogEntry
+from engine import LogEntry, NodeView
 
 NAMES = {
     "agent.spawned": "Asked for",
@@ -27,7 +27,7 @@ INLINE = 30  # entries
 WIDTH = 160  # characters of an entry that is shown; in the file it is whole
 
 
-def logs(agent: AgentView, entries: Sequence[LogEntry]) -> Message:
+def logs(agent: NodeView, entries: Sequence[LogEntry]) -> Message:
     """What an agent did: the last steps, and a file with all of them when there are more."""
     title = f"What agent {agent.id} did, {words.count(len(entries), 'event')}"
     text = words.notification(title, agent.task)
@@ -44,7 +44,7 @@ def logs(agent: AgentView, entries: Sequence[LogEntry]) -> Message:
     return Message(text, [*seen, blocks.context(small)], _file(agent, entries) if cut else None)
 
 
-def _file(agent: AgentView, entries: Sequence[LogEntry]) -> Attachment:
+def _file(agent: NodeView, entries: Sequence[LogEntry]) -> Attachment:
     whole = "\n".join(_entry(entry) for entry in entries) + "\n"
     return Attachment(f"agent-{agent.id}-log.txt", f"What agent {agent.id} did", whole)
 

@@ -7,11 +7,16 @@ from bot.messages.blocks import Message
 USAGE = {
     "spawn": "[--role R] [--repo NAME] [--base REF] [--model M] "
     "[--timeout 30m] [--budget 2.50] TASK",
+    "workflow": "[--repo NAME] [--base REF] [--model M] [--timeout 30m] [--budget 2.50] "
+    "[--on-failure stop] [TITLE:] KEY: TASK -> KEY: TASK",
+    "run": "[NAME] [PARAMETER=VALUE …] [--repo NAME]",
     "status": "ID",
     "logs": "ID",
     "diff": "ID",
     "cancel": "ID",
-    "retry": "ID",
+    "retry": "ID [--with ADVICE]",
+    "skip": "ID",
+    "graph": "w5",
     "list": "",
     "help": "[COMMAND]",
     "whoami": "",
@@ -20,12 +25,17 @@ USAGE = {
 }
 ABOUT = {
     "spawn": "Starts an agent on its own branch. Options stand before the task; `--` ends them.",
+    "workflow": "Plans steps, one per line or with ` -> ` between them, and shows the plan "
+    "before anything runs.",
+    "run": "Plans a workflow from a file of the repository; without a name it lists them.",
     "status": "Turns, tokens, cost and attempts of an agent.",
     "logs": "What an agent did, step by step.",
     "diff": "What an agent changed, as a file in its thread.",
     "cancel": "Stops an agent; what it has done stays on its branch.",
     "retry": "Lets an agent that failed or was stopped try again.",
-    "list": "The agents that there are.",
+    "skip": "Lets a workflow go on without a step that failed or has not begun.",
+    "graph": "Draws a workflow with its present states, in its thread.",
+    "list": "What waits for you, then your agents, then those of the channel.",
     "help": "This, or more about one command.",
     "whoami": "Your Slack id, and what you may do.",
     "pause": "Admins: starts no more agents; `--now` puts running ones back into the line as well.",
@@ -34,6 +44,17 @@ ABOUT = {
 THREADS = (
     "In threads Slack has no slash commands: mention me instead, `@agent` and the same words. "
     "`@agent` and a task starts an agent there."
+)
+STEPS = [
+    ("design: Write the spec -> test: Write tests", "One after the other."),
+    ("[web: Build the page, api: Build the service]", "Side by side."),
+    ("?ok: Is the design good?", "A gate, where people decide; the question may be left out."),
+    ("docs(needs web, api): Document it", "After just these; `(needs nothing)` is after none."),
+    ("calculator: design: Write the spec", "A title stands in front of the first step."),
+]
+TEXT = (
+    "A separator counts only directly before a step; what stands in quotation marks or in code is "
+    "text. `--on-failure` is `continue`, `stop` or `ask`; the budget is that of all steps together."
 )
 RIGHTS = {Action.SPAWN: "start agents", Action.ADMIN: "administer"}
 
@@ -46,9 +67,9 @@ def verbs() -> list[tuple[str, str, str]]:
 def helped(topic: str = "") -> Message:
     """How the bot is used; `topic` is a command or ""."""
     if topic in USAGE:
-        return Message(
-            f"Help for {topic}", [blocks.mrkdwn(_command(topic)), blocks.context(THREADS)]
-        )
+        more = [blocks.mrkdwn(_steps())] if topic == "workflow" else []
+        seen = [blocks.mrkdwn(_command(topic)), *more, blocks.context(THREADS)]
+        return Message(f"Help for {topic}", seen)
     lines = "\n".join(_command(name) for name in USAGE)
     title = "Coding agents, from Slack: type /agent spawn and a task"
     return Message(
@@ -58,6 +79,11 @@ def helped(topic: str = "") -> Message:
 
 def _command(name: str) -> str:
     return f"{words.code(f'/agent {name} {USAGE[name]}', 200)}\n{ABOUT[name]}"
+
+
+def _steps() -> str:
+    lines = [f"{words.code(example)}\n{said}" for example, said in STEPS]
+    return "\n".join([*lines, TEXT])
 
 
 def whoami(actor: Actor, access: Access) -> Message:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from bot.messages import blocks
 from bot.messages.blocks import Block
 from bot.messages.words import code
-from engine import Note, NoteKind
+from engine import Note, NoteKind, Work
 
 SHOWN = 8
 DETAIL = 200  # characters
+PATHS = 5  # protected ones
+PATH = 60  # characters
 
 SENTENCES = {
     NoteKind.BASE_STALE: "The remote could not be fetched; its last known state was the start.",
@@ -20,8 +22,27 @@ SENTENCES = {
     NoteKind.LEFT_OUT: "Some files could not be committed.",
     NoteKind.SUBMODULES: "The repository has submodules; they were not checked out.",
     NoteKind.NOT_HANDED_OUT: "Some files that the agent wanted to hand out are not here.",
+    NoteKind.NOT_PUSHED: "The branch touches protected files and was not pushed.",
+    NoteKind.SESSION_GONE: "The earlier session is gone; the agent went on from its commit.",
     NoteKind.LFS_POINTERS: "git-lfs is missing here: large files are only pointers.",
 }
+
+
+def of(work: Work) -> list[Block]:
+    """The circumstances of an agent's work, and what keeps it from being pushed."""
+    held = [blocks.context(_held_back(work.protected))] if work.protected else []
+    return [*lines(work.notes), *held]
+
+
+def _held_back(paths: Sequence[str]) -> str:
+    return f"⚠ Not pushed without an approval, because of {listed(paths)}"
+
+
+def listed(paths: Sequence[str], most: int = PATHS) -> str:
+    """The first of some paths as code, the rest counted."""
+    more = len(paths) - most
+    named = ", ".join(code(path, PATH) for path in paths[:most])
+    return f"{named} and {more:,} more" if more > 0 else named
 
 
 def lines(notes: Sequence[Note]) -> list[Block]:
@@ -34,5 +55,11 @@ def lines(notes: Sequence[Note]) -> list[Block]:
 
 
 def _sentence(note: Note) -> str:
-    detail = f" {code(note.detail, DETAIL)}" if note.detail.strip() else ""
-    return f"⚠ {SENTENCES[note.kind]}{detail}"
+    return f"⚠ {SENTENCES[note.kind]}{_detail(note)}"
+
+
+def _detail(note: Note) -> str:
+    said = code(note.detail, DETAIL) if note.detail.strip() else ""
+    if note.kind is NoteKind.NOT_PUSHED:
+        return f" Rejected by {said}." if said else " Nobody approved it in time."
+    return f" {said}" if said else ""

@@ -2,39 +2,21 @@
 
 from collections.abc import Sequence
 
-from bot.access import EVERYONE, Action, Denied, Why
 from bot.grammar import Refusal
 from bot.messages import blocks, causes, words
 from bot.messages.blocks import Block, Message
 from bot.messages.card import outcome
-from engine import TERMINAL, AgentView, MabError, RunView, Status
+from engine import TERMINAL, MabError, NodeView, RunView, Status
 
 QUOTE = 9000  # characters of what was typed, so that nobody types it twice
 LISTED = 40  # agents
 ATTEMPTS = 20
-NAMED = 10  # people who could
 AGAIN = "agent.again"
 REPAIR = "typed.repair"
 PICK = "repo.pick"
 
-MAY_NOT = {
-    Action.SPAWN: "start agents",
-    Action.READ: "look at agents",
-    Action.CANCEL: "stop this agent",
-    Action.RETRY: "let this agent try again",
-    Action.ADMIN: "do this",
-}
-BECAUSE = {
-    Why.NOT_LISTED: "you are not among those who may",
-    Why.BOT: "a bot may only when its id is named",
-    Why.GUEST: "guests may only when their id is named",
-    Why.STRANGER: "people of other workspaces may only when their id is named",
-    Why.NOT_OWNER: "it is not yours",
-    Why.NOT_IN_CHANNEL: "you are not in the channel that it belongs to",
-}
 
-
-def already_started(agent: AgentView, value: str) -> Message:
+def already_started(agent: NodeView, value: str) -> Message:
     """The same task of the same person is under way; `value` comes back with the button's click."""
     said = f"Already started agent {agent.id} with this task. Start another?"
     return Message(
@@ -64,12 +46,12 @@ def resumed() -> Message:
     return _line("Agents start again")
 
 
-def has_ended(agent: AgentView) -> Message:
+def has_ended(agent: NodeView) -> Message:
     """A cancel came too late."""
     return _line(f"Agent {agent.id} {outcome(agent)}; there is nothing to stop")
 
 
-def not_ended(agent: AgentView) -> Message:
+def not_ended(agent: NodeView) -> Message:
     """A retry came too early, for a second time, or after all went well."""
     if agent.status in TERMINAL:
         said = f"Agent {agent.id} {outcome(agent)}; Retry is for what failed or was stopped"
@@ -91,7 +73,7 @@ def refused(refusal: Refusal, key: str = "") -> Message:
     if refusal.suggestion:
         instead = words.code(f"/agent {refusal.suggestion}", 300)
         seen.append(blocks.mrkdwn(f"Type instead: {instead}"))
-    seen.extend(_quoted(refusal.input))
+    seen.extend(quoted(refusal.input))
     if refusal.suggestion and key:
         label = "Spawn this" if refusal.suggestion.startswith("spawn ") else "Do this"
         seen.append(blocks.actions(blocks.button(label, REPAIR, key)))
@@ -102,7 +84,7 @@ def failed(error: MabError, typed: str) -> Message:
     """The engine refused; its error is a sentence."""
     sentence = words.flat(str(error)) or "Something went wrong"
     sentence = sentence[0].upper() + sentence[1:]
-    return Message(words.notification(sentence), [blocks.plain(sentence), *_quoted(typed)])
+    return Message(words.notification(sentence), [blocks.plain(sentence), *quoted(typed)])
 
 
 def not_found(agent_id: int) -> Message:
@@ -110,7 +92,7 @@ def not_found(agent_id: int) -> Message:
     return _line(f"There is no agent {agent_id}. Type /agent list to see those that there are")
 
 
-def which_agent(agents: Sequence[AgentView], verb: str) -> Message:
+def which_agent(agents: Sequence[NodeView], verb: str) -> Message:
     """The number was left out, and the thread has none or several agents."""
     if not agents:
         return _line(f"There is no agent in this thread. Type {verb} and the agent's number")
@@ -123,10 +105,10 @@ def which_repo(repos: Sequence[str], typed: str, key: str) -> Message:
     names = blocks.choices(repos)
     if not names:
         said = "There is no repository for this channel; whoever runs this bot names them"
-        return Message(said, [blocks.plain(f"{said} in mab.toml."), *_quoted(typed)])
+        return Message(said, [blocks.plain(f"{said} in mab.toml."), *quoted(typed)])
     said = "Which repository? Choose one, or type --repo NAME before the task"
     picker = blocks.menu("Choose a repository", PICK, names, key or "repository")
-    return Message(said, [blocks.plain(said), *_quoted(typed), picker])
+    return Message(said, [blocks.plain(said), *quoted(typed), picker])
 
 
 def unknown_repo(named: str, repos: Sequence[str], typed: str) -> Message:
@@ -134,41 +116,43 @@ def unknown_repo(named: str, repos: Sequence[str], typed: str) -> Message:
     name = words.bounded(words.flat(named), 60)
     known = ", ".join(repos) or "none"
     said = f"There is no repository “{name}” for this channel. Usable here: {known}"
-    return Message(words.notification(said), [blocks.plain(said), *_quoted(typed)])
-
-
-def denied(refused_by: Denied, asker: str) -> Message:
-    """Somebody may not: why, who could, and the id that an admin would need."""
-    what = f"You may not {MAY_NOT[refused_by.action]}: {BECAUSE[refused_by.reason]}."
-    owned = refused_by.reason is Why.NOT_OWNER
-    setting = "admin" if owned or refused_by.action is Action.ADMIN else "spawn"
-    yours = f"Your id is {words.code(asker, 40)}; an admin can add it to `[access] {setting}`."
-    return Message(what, [blocks.mrkdwn(f"{what} {_who_could(refused_by.who_could)}\n{yours}")])
+    return Message(words.notification(said), [blocks.plain(said), *quoted(typed)])
 
 
 def not_in_channel(bot: str, typed: str) -> Message:
     """The bot cannot post where it was asked; `bot` is its name."""
     invite = f"/invite @{words.bounded(words.flat(bot), 40)}"
     said = f"I am not in this channel, so nothing was started. Type {invite} and ask again."
-    return Message(words.notification(said), [blocks.plain(said), *_quoted(typed)])
+    return Message(words.notification(said), [blocks.plain(said), *quoted(typed)])
 
 
 def unavailable(typed: str) -> Message:
     """What was asked could not be recorded, so it did not happen."""
     said = "This could not be recorded, so nothing was started. Please try again in a minute."
-    return Message(said, [blocks.plain(said), *_quoted(typed)])
+    return Message(said, [blocks.plain(said), *quoted(typed)])
 
 
-def listing(agents: Sequence[AgentView]) -> Message:
-    """The agents that there are, in the order given."""
+def listing(
+    waiting: Sequence[NodeView], mine: Sequence[NodeView], here: Sequence[NodeView]
+) -> Message:
+    """The agents that wait for the asker, the asker's others, and the channel's others."""
+    groups = [("Waiting for you", waiting), ("Yours", mine), ("In this channel", here)]
+    agents = [*waiting, *mine, *here]
     if not agents:
         return _line("There are no agents yet. Type /agent spawn and a task")
     live = sum(agent.status not in TERMINAL for agent in agents)
-    title = f"{words.count(len(agents), 'agent')}, {live} of them under way"
-    return Message(title, [blocks.mrkdwn(f"*{title}*"), *_listing(agents)])
+    title = f"{words.count(len(agents), 'agent')}, {live:,} of them under way"
+    if waiting:
+        title = f"{title}, {len(waiting):,} waiting for you"
+    seen, room = [blocks.mrkdwn(f"*{title}*")], LISTED
+    for heading, group in groups:
+        if group:
+            seen += [blocks.context(heading), *_listing(group, room)]
+            room = max(0, room - len(group))
+    return Message(title, seen)
 
 
-def status(agent: AgentView, runs: Sequence[RunView]) -> Message:
+def status(agent: NodeView, runs: Sequence[RunView]) -> Message:
     """How an agent fares, in figures."""
     title = f"Agent {agent.id} {_stands(agent)}"
     usage = agent.usage
@@ -183,7 +167,7 @@ def status(agent: AgentView, runs: Sequence[RunView]) -> Message:
     return Message(words.notification(title, agent.task), seen)
 
 
-def _stands(agent: AgentView) -> str:
+def _stands(agent: NodeView) -> str:
     match agent.status:
         case Status.ACTIVE:
             return "is working"
@@ -201,36 +185,23 @@ def _attempt(run: RunView) -> str:
     return f"attempt {run.attempt}: {how}, {spent}, {words.count(run.usage.turns, 'turn')}"
 
 
-def _listing(agents: Sequence[AgentView]) -> list[Block]:
-    more = len(agents) - LISTED
-    lines = [_item(agent) for agent in agents[:LISTED]]
+def _listing(agents: Sequence[NodeView], room: int = LISTED) -> list[Block]:
+    """A line for each of the first `room` agents, and how many there are besides."""
+    more = len(agents) - room
+    lines = [_item(agent) for agent in agents[:room]]
     return [
         blocks.preformatted("\n".join([*lines, f"and {more:,} more"] if more > 0 else lines), QUOTE)
     ]
 
 
-def _item(agent: AgentView) -> str:
+def _item(agent: NodeView) -> str:
     failed = agent.status is Status.FAILED
     state = f"failed: {causes.advice(agent.cause).short}" if failed else str(agent.status)
     return f"{agent.id:>5}  {state:<10} {words.bounded(words.flat(agent.task), 100)}"
 
 
-def _who_could(entries: Sequence[str]) -> str:
-    if not entries:
-        return "Nobody may at present: `[access] admin` is empty."
-    if EVERYONE in entries:
-        return "Every full member of this workspace may."
-    more = f" and {len(entries) - NAMED} more" if len(entries) > NAMED else ""
-    return f"Who could: {', '.join(_entry(entry) for entry in entries[:NAMED])}{more}."
-
-
-def _entry(entry: str) -> str:
-    if entry.startswith("S"):
-        return f"<!subteam^{words.escaped(entry, 40)}>"
-    return f"<@{words.escaped(entry, 40)}>"
-
-
-def _quoted(typed: str) -> list[Block]:
+def quoted(typed: str) -> list[Block]:
+    """What was typed, for whoever wants to type it again."""
     if not typed.strip():
         return []
     return [blocks.context("You typed:"), blocks.preformatted(typed, QUOTE)]

@@ -82,7 +82,8 @@ def notification(head: str, task: str = "") -> str:
     """What a phone shows: `head` and as much of the task as fits into 120 characters."""
     start = escaped(head, NOTIFICATION) or "…"
     room = NOTIFICATION - len(start) - 2
-    return f"{start}: {escaped(task, room)}" if task.strip() and room > 10 else start
+    shown = escaped(task, room) if room > 10 else ""
+    return f"{start}: {shown}" if shown else start
 
 
 def who(person: Person) -> str:

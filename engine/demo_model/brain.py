@@ -12,6 +12,14 @@ _UNREAD = "has not been read"  # the CLI's refusal to overwrite what nobody has 
 
 def answer(conversation: Conversation) -> Turn:
     """The next turn: always from what the tools really said."""
+    turn = _answer(conversation)
+    if turn.calls or not conversation.said:
+        return turn
+    said = " and ".join(f"“{_short(text)}”" for text in conversation.said)
+    return say(f"{turn.text}\n\nMeanwhile you said {said}.")
+
+
+def _answer(conversation: Conversation) -> Turn:
     if chip := chips.known(conversation.task):
         return chip(conversation)
     match understand(conversation.task):

@@ -1,5 +1,7 @@
 """The demo's example tasks, each carried out for real. Pure."""
 
+import re
+
 from engine.demo_model.conversation import Conversation, Result
 from engine.demo_model.sources import functions, repair, sections, unnumbered
 from engine.demo_model.turns import Brain, Call, Turn, say
@@ -134,13 +136,19 @@ def _verdict(run: Result) -> str:
     return lines[-1] if lines else f"no verdict ({run.text.strip()[-200:]})"
 
 
+def _goal(talk: Conversation) -> int:
+    """How far to count: people may name another number on the way."""
+    named = re.findall(r"\d{1,3}", " ".join(talk.said))
+    return int(named[-1]) if named else _COUNT_TO
+
+
 def _count(talk: Conversation) -> Turn:
-    counted = talk.turn * _STEP
+    counted, goal = talk.turn * _STEP, _goal(talk)
     if talk.last and talk.last.failed:
         return failed(talk.last)
-    if counted >= _COUNT_TO:
+    if counted >= goal:
         return say(f"Counted to {counted}; nobody pressed Stop.")
-    words = f"{counted} of {_COUNT_TO}."
+    words = f"{counted} of {goal}."
     if "Bash" not in talk.tools:
         return Turn(words, (Call("Glob", {"pattern": "*"}),), pause=_STEP)
     wait = f"python3 -c 'import time; time.sleep({_STEP})'"

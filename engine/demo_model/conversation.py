@@ -1,11 +1,24 @@
 """What the CLI sends to the Messages API, read as a conversation. Pure."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 CONTEXT = "\n\n<context>\n"  # what the executor puts between the task and what goes with it
+# how texts begin that the CLI itself says in the user's name
+_OF_THE_CLI = (
+    "<system-reminder>",
+    "[structured-output-enforce]",
+    "[Request interrupted",
+    "Output token limit hit",
+    "Continue from where you left off",
+)
+_SAID = re.compile(
+    r"The user sent a new message while you were working:\n(.*?)\n\nThis is how Claude Code ",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -20,14 +33,16 @@ class Result:
 
 @dataclass(frozen=True)
 class Conversation:
-    """A request of the CLI: the task, what has been done for it, what can be done."""
+    """A request of the CLI: the newest task, what has been done for it, what can be done."""
 
     task: str
-    turn: int  # how many turns the model has taken already
-    results: tuple[Result, ...]
+    turn: int  # how many turns the model has taken for it already
+    results: tuple[Result, ...]  # of these turns
     tools: frozenset[str]
     model: str
     session: str
+    earlier: tuple[str, ...] = ()  # the tasks before this one, when a session is gone on with
+    said: tuple[str, ...] = ()  # what people said while the model worked on the task
 
     @property
     def last(self) -> Result | None:
@@ -42,31 +57,52 @@ class Conversation:
 def read(body: Mapping[str, Any]) -> Conversation:
     """The conversation that a request body holds."""
     messages = body.get("messages", [])
+    tasks, since = _tasks(messages)
     return Conversation(
-        task=_task(messages),
-        turn=sum(message["role"] == "assistant" for message in messages),
-        results=tuple(_results(messages)),
+        task=tasks[-1] if tasks else "",
+        turn=sum(message["role"] == "assistant" for message in since),
+        results=tuple(_results(since)),
         tools=frozenset(tool["name"] for tool in body.get("tools") or ()),
         model=body.get("model", ""),
         session=_session(body.get("metadata", {}).get("user_id", "")),
+        earlier=tuple(tasks[:-1]),
+        said=tuple(_said(since)),
     )
+
+
+def _tasks(messages: list[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
+    """What the user has asked for, and the messages from the newest of it on.
+
+    A request that follows another before the model has said anything is not a new one.
+    """
+    tasks: list[str] = []
+    start = 0
+    for number, message in enumerate(messages):
+        answered = any(before["role"] == "assistant" for before in messages[start:number])
+        if (task := _asked(message)) and (answered or not tasks):
+            tasks.append(task)
+            start = number
+    return tasks, messages[start:]
+
+
+def _asked(message: Mapping[str, Any]) -> str:
+    """The first text of a message that is the user's own, without its context."""
+    if message["role"] != "user":
+        return ""
+    texts = (block["text"].strip() for block in _blocks(message) if block["type"] == "text")
+    own = (text for text in texts if not text.startswith(_OF_THE_CLI))
+    return next(own, "").split(CONTEXT)[0].strip()
+
+
+def _said(messages: list[dict[str, Any]]) -> Iterator[str]:
+    for block in (block for message in messages for block in _blocks(message)):
+        if block["type"] == "text":
+            yield from _SAID.findall(block["text"])
 
 
 def _blocks(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     content = message["content"]
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
-
-
-def _task(messages: list[dict[str, Any]]) -> str:
-    """The first text of the user that is not a reminder of the CLI, without its context."""
-    texts = (
-        block["text"]
-        for message in messages
-        if message["role"] == "user"
-        for block in _blocks(message)
-        if block["type"] == "text" and not block["text"].lstrip().startswith("<system-reminder>")
-    )
-    return next(texts, "").split(CONTEXT)[0].strip()
 
 
 def _results(messages: list[dict[str, Any]]) -> Iterator[Result]:

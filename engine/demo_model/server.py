@@ -37,7 +37,7 @@ class DemoModel:
         self.tokens_in: Counter[str] = Counter()
         self.tokens_out: Counter[str] = Counter()
         self._brain = brain
-        self._asked: Counter[tuple[str, str, int]] = Counter()
+        self._asked: Counter[tuple[str, str, int, int]] = Counter()
         self._runner: web.AppRunner | None = None
         self._port = 0
 
@@ -100,8 +100,9 @@ class DemoModel:
         if side:
             return say("Demo")
         turn = self._brain(talk)
-        asked = self._asked[talk.session, talk.task, talk.turn]
-        self._asked[talk.session, talk.task, talk.turn] += 1
+        place = (talk.session, talk.task, len(talk.earlier), talk.turn)
+        asked = self._asked[place]
+        self._asked[place] += 1
         return turn if _lasts(turn.fault, asked) else _healthy(turn)
 
     async def _spoken(

@@ -19,9 +19,9 @@ from bot.program import Given, Program, running
 from bot.secrets import Secrets
 from engine import (
     TERMINAL,
-    AgentView,
     Executor,
     Limits,
+    NodeView,
     NotFound,
     Poll,
     Repo,
@@ -75,8 +75,8 @@ class World:
         stack = AsyncExitStack()
         self._running.append(stack)
         expected = self.slack.connections + 2 * speaks
-        carries_out = (executor or ScriptedExecutor(self.script)) if works else None
-        program = await stack.enter_async_context(running(self.given, carries_out, speaks=speaks))
+        hands = (lambda _: executor or ScriptedExecutor(self.script)) if works else None
+        program = await stack.enter_async_context(running(self.given, hands, speaks=speaks))
         self.program = program
         await self.slack.settled(lambda: self.slack.connections == expected, timeout=SECONDS)
         return program
@@ -123,7 +123,7 @@ class World:
         await self.slack.settled(lambda: bool(found()), timeout=SECONDS)
         return found()
 
-    async def agent(self, number: int, *states: Status) -> AgentView:
+    async def agent(self, number: int, *states: Status) -> NodeView:
         """Wait for an agent to be there, in one of these states."""
         assert self.program is not None
         async with asyncio.timeout(SECONDS):
@@ -134,11 +134,11 @@ class World:
                         return view
                 await asyncio.sleep(0.02)
 
-    async def ended(self, *numbers: int) -> list[AgentView]:
+    async def ended(self, *numbers: int) -> list[NodeView]:
         """Wait until these agents have ended."""
         return [await self.agent(number, *TERMINAL) for number in numbers]
 
-    async def agents(self) -> list[AgentView]:
+    async def agents(self) -> list[NodeView]:
         """Every agent that there is."""
         assert self.program is not None
         return await self.program.engine.ledger.latest(1000)
@@ -172,7 +172,7 @@ class World:
         """Every terminal message of a channel and its threads, oldest first."""
         return [m for m in self.slack.messages(where) if is_terminal(m)]
 
-    def on_branch(self, view: AgentView, path: str) -> str:
+    def on_branch(self, view: NodeView, path: str) -> str:
         """A file on an agent's branch."""
         return git("show", f"{view.work.branch}:{path}", cwd=self.shop)
 

@@ -72,7 +72,7 @@ async def test_several_agents_of_a_thread_are_never_guessed_at(world: World) -> 
     world.script["long"] = [Wait(gate)]
     await world.begins()
     root = await world.says("@agent long one")
-    await world.says("@agent long two", thread=root)
+    await world.says("@agent spawn long two", thread=root)
     await world.agent(2, Status.ACTIVE)
     await world.says("@agent cancel", thread=root)
     told = shown(await world.told("you", "Which agent?"))

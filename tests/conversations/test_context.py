@@ -56,7 +56,7 @@ async def test_our_own_cards_are_left_out_and_our_notices_are_their_text(world: 
     await mention(world, "do one", root)
     await world.thread(root, 4)
     await world.delivered()
-    await mention(world, "do two", root)
+    await mention(world, "spawn do two", root)
     await world.agent(2, Status.COMPLETED)
     context = executor.jobs[1].context
     assert "[this bot] agent, " in context

@@ -11,7 +11,7 @@ from bot.local import Message
 from bot.messages import RETRY, VIEW_DIFF, ended
 from bot.metrics import Metrics
 from bot.posting import Mark, Poster, Spot
-from engine import AgentResult, Cause, Engine, Status
+from engine import AgentResult, Cause, Ended, Engine, Status
 from engine.models import Clock
 from engine.scripted import Finish, Wait, Write, failure
 from tests.conversations.conftest import World, eventually, is_card, is_notice, is_terminal, shown
@@ -83,7 +83,7 @@ async def test_an_outage_delays_what_is_told_and_keeps_its_order(world: World) -
     await world.begins()
     root = await world.says("@agent do the first thing")
     await world.agent(1, Status.ACTIVE)
-    await world.says("@agent do the second thing", thread=root)
+    await world.says("@agent spawn do the second thing", thread=root)
     await world.agent(2, Status.ACTIVE)
     await world.until(lambda: only(world, is_card))
     await world.slack.goes_down()
@@ -129,7 +129,9 @@ async def die_after_posting(world: World, workflow: int) -> None:
     mark = Mark("notice", undelivered.notice.id)
     trace = Metrics.make().trace()
     async with web_client(world.slack.bot_token, world.slack.api_url, trace) as client:
-        await Poster(client).post(spot, ended(undelivered.notice), mark)
+        fact = undelivered.notice.fact
+        assert isinstance(fact, Ended)
+        await Poster(client).post(spot, ended(fact.agent, undelivered.notice.at), mark)
     async with engine.db.writing() as session:  # its lease runs out
         await session.execute(update(Clock).values(seconds=Clock.seconds + 60))
     await engine.db.close()

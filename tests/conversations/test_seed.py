@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine import CHIPS, AgentView, ClaudeExecutor, DemoModel, Status
+from engine import CHIPS, ClaudeExecutor, DemoModel, NodeView, Status
 from engine.demo_model import Conversation, Turn
 from engine.demo_model.brain import answer
 from tests.conversations.conftest import World, is_card, is_terminal, shown
@@ -51,7 +51,7 @@ async def test_a_command_becomes_a_file_on_a_branch_and_a_message_in_the_thread(
     assert_tells_everything(shown(thread[1]), view)
 
 
-def assert_tells_everything(told: str, view: AgentView) -> None:
+def assert_tells_everything(told: str, view: NodeView) -> None:
     """Outcome, answer, files with counts, branch, commit and footer."""
     assert "Agent 1 is done" in told
     assert view.result.strip()

@@ -6,8 +6,6 @@ import pickle
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,118 +14,17 @@ import pytest
 
 from engine import processes
 from engine.claude import ClaudeExecutor
-from engine.demo_model import Call, Cut, DemoModel, Fail, Scene, Script, Turn, call, say
-from engine.demo_model.conversation import Result, read
-from engine.executor import AgentResult, Confinement, Job, Sandbox, Step, Usage
-from engine.processes import MARKER, ProcessTree, new_marker
+from engine.demo_model import Call, Cut, Fail, Turn, call, say
+from engine.demo_model.conversation import read
+from engine.executor import AgentResult, Sandbox
+from engine.processes import MARKER
 from engine.sandbox import sandbox_tools
 from engine.states import Cause
+from tests.edges.conftest import Bench, Diary, answers, scripted, until
 
 SECRET = "xoxb-not-for-agents"
 SLEEP = "python3 -c 'import time; time.sleep(60)'"
 NO_SANDBOX = sandbox_tools()
-
-
-class Diary:
-    """A watch that writes down what it is told, and calls `then` at each step."""
-
-    def __init__(self, then: Callable[[Step], None] = lambda _: None) -> None:
-        self.pids: list[int] = []
-        self.steps: list[Step] = []
-        self.usage = Usage()
-        self._then = then
-
-    async def started(self, pid: int) -> None:
-        self.pids.append(pid)
-
-    async def step(self, step: Step, usage: Usage) -> None:
-        self.steps.append(step)
-        self.usage = usage
-        self._then(step)
-
-
-class Bench:
-    """A workspace, a private home for the CLI, and what lies beside them."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.workspace = root / "work space"
-        self.outside = root / "outside"
-        self.hidden = root / "hidden (a) [b]"
-        self.home = root / "home"
-        self.readable = root / "readable"
-        self.marker = new_marker()
-        for folder in (self.workspace, self.outside, self.hidden, self.home, self.readable):
-            folder.mkdir()
-        (self.hidden / "token").write_text("hidden-content")
-        (self.workspace / ".env").write_text("hidden-content")
-        (self.readable / "file").write_text("shown-content")
-        (self.outside / "file").write_text("outside-content")
-
-    def job(self, model: DemoModel, sandbox: Sandbox = Sandbox.AUTO, **facts: object) -> Job:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.home),
-            "CLAUDE_CONFIG_DIR": str(self.home / ".claude"),
-            MARKER: self.marker,
-            **model.environment,
-            **facts.pop("environment", {}),  # type: ignore[dict-item]
-        }
-        return Job(
-            **{  # type: ignore[arg-type]
-                "agent_id": 7,
-                "attempt": 1,
-                "task": "do the scripted thing",
-                "workspace": self.workspace,
-                "model": "",
-                "max_turns": 30,
-                "budget": Decimal(5),
-                "confinement": Confinement(
-                    sandbox,
-                    hidden=(self.root, self.hidden, self.workspace / ".env"),
-                    readable=(self.readable,),
-                ),
-                "environment": environment,
-                **facts,
-            }
-        )
-
-    def alive(self) -> list[str]:
-        """The command lines of living processes of the run."""
-        found = []
-        for process in self.members():
-            with suppress(psutil.Error):  # it has just ended
-                found.append(" ".join(process.cmdline()))
-        return found
-
-    def members(self) -> list[psutil.Process]:
-        """The living processes of the run."""
-        return processes.members(self.marked())
-
-    def marked(self) -> ProcessTree:
-        """The run as one finds it who knows its marker only."""
-        return ProcessTree(-1, 0, self.marker, processes.host_identity())
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
-
-
-def scripted(turns: Sequence[Turn]) -> DemoModel:
-    return DemoModel(Script((Scene("scripted", turns),)))
-
-
-def answers(model: DemoModel) -> list[Result]:
-    """What the tools answered, as the model saw it last."""
-    return list(read(model.requests[-1].body).results)
-
-
-async def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        await asyncio.sleep(0.02)
 
 
 async def test_a_run_does_its_work_and_is_watched_and_accounted(
@@ -260,6 +157,43 @@ async def test_without_the_sandbox_there_is_no_bash_and_the_rest_works(
     assert "socat" in refused.error
 
 
+SCHEMA = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "size": {"type": "integer"}},
+    "required": ["name", "size"],
+    "additionalProperties": False,
+}
+
+
+async def test_who_only_reads_changes_nothing_and_answers_with_data(bench: Bench) -> None:
+    turns = [
+        call("Write", file_path="new.txt", content="x"),
+        call("Edit", file_path=".env", old_string="hidden", new_string="x"),
+        call("Bash", command=f"touch '{bench.workspace}/touched'"),
+        call("WebFetch", url="https://example.org/", prompt="x"),
+        call("Grep", pattern="shown", path=str(bench.readable), output_mode="content"),
+        call("StructuredOutput", name="a", size="big"),
+        Turn("Here it is.", (Call("StructuredOutput", {"name": "a", "size": 3}),)),
+        say("never asked for"),
+    ]
+    async with scripted(turns) as model:
+        diary = Diary()
+        job = bench.job(model, Sandbox.OFF, reads_only=True, schema=SCHEMA)
+        result = await ClaudeExecutor().run(job, diary)
+
+    assert result.success, result
+    assert result.data == {"name": "a", "size": 3}
+    assert result.output == "Here it is."
+    assert len([request for request in model.requests if not request.side]) == 7
+    assert [answer.failed for answer in answers(model)] == [True] * 4 + [False, True]
+    assert "shown-content" in answers(model)[4].text
+    assert [path.name for path in bench.workspace.iterdir()] == [".env"]
+    assert (bench.workspace / ".env").read_text() == "hidden-content"
+    assert [step.tool for step in diary.steps if not step.failed][-2:] == ["Grep", ""]
+    tools = read(model.requests[0].body).tools
+    assert {"Write", "Edit", "NotebookEdit", "Bash", "WebFetch", "Agent"}.isdisjoint(tools)
+
+
 async def test_an_unconfined_shell_works_and_what_it_leaves_running_ends_with_the_run(
     bench: Bench,
 ) -> None:
@@ -350,6 +284,7 @@ from engine.claude import ClaudeExecutor
 class Mute:
     async def started(self, pid): pass
     async def step(self, step, usage): pass
+    async def spoken(self): return ()
 asyncio.run(ClaudeExecutor().run(pickle.load(sys.stdin.buffer), Mute()))
 """
 

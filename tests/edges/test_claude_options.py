@@ -6,11 +6,20 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from claude_agent_sdk import ClaudeAgentOptions, CLINotFoundError, ProcessError, ResultMessage
+from claude_agent_sdk import (
+    AssistantMessage,
+    ClaudeAgentOptions,
+    CLINotFoundError,
+    ProcessError,
+    ResultMessage,
+    TextBlock,
+    ToolUseBlock,
+)
 
 from engine import claude_options
-from engine.claude_messages import Ending, added, outcome, subject
-from engine.claude_options import Shell
+from engine.claude_hooks import reachable
+from engine.claude_messages import Ending, added, calls, outcome, since, subject, texts
+from engine.claude_options import Links, Shell
 from engine.executor import Confinement, Job, Sandbox, Usage
 from engine.states import Cause
 
@@ -42,11 +51,18 @@ JOB = Job(
 def test_bash_follows_the_sandbox(
     sandbox: Sandbox, missing: tuple[str, ...], shell: Shell | None
 ) -> None:
-    assert claude_options.shell(sandbox, missing) == shell
+    job = replace(JOB, confinement=Confinement(sandbox))
+    assert claude_options.shell(job, missing) == shell
+    reading = claude_options.shell(replace(job, reads_only=True), missing)
+    assert reading == (None if shell is None else Shell.OFF)
+
+
+async def nobody_speaks() -> None:
+    pass
 
 
 def options(job: Job, using: Shell = Shell.CONFINED) -> ClaudeAgentOptions:
-    return claude_options.options(job, using, Path("/bin/claude"), print)
+    return claude_options.options(job, using, Path("/bin/claude"), Links(print, nobody_speaks))
 
 
 def test_an_agent_is_told_no_more_than_its_job() -> None:
@@ -56,13 +72,33 @@ def test_an_agent_is_told_no_more_than_its_job() -> None:
     assert made.verbatim_prompts
     assert made.permission_mode == "acceptEdits"
     assert (made.max_turns, made.max_budget_usd, made.model) == (5, 2.5, None)
-    assert made.hooks is None
+    assert made.resume is None
+    assert made.output_format is None
+    assert set(made.hooks or ()) == {"PostToolUse", "PostToolUseFailure"}
     assert made.env["CLAUDE_CODE_MAX_RETRIES"] == "0"
     assert set(JOB.environment) <= set(made.env["MAB_LAUNCH_KEEP"].split(","))
     assert "HOME" not in made.env["MAB_LAUNCH_KEEP"].split(",")
     trusted = options(replace(JOB, trusted=True))
     assert trusted.setting_sources == ["project"]
     assert not trusted.strict_mcp_config
+
+
+def test_who_only_reads_gets_no_tool_that_could_do_more() -> None:
+    wall = replace(JOB.confinement, network=("example.org",))
+    made = options(replace(JOB, reads_only=True, trusted=True, confinement=wall), Shell.OFF)
+    rules = json.loads(made.settings or "")["permissions"]
+    assert made.tools == ["Read", "Glob", "Grep"]
+    assert made.permission_mode == "default"
+    assert rules["allow"] == []
+    assert {"Edit", "Write", "NotebookEdit", "Bash", "WebFetch"} <= set(rules["deny"])
+    assert made.setting_sources == []
+    assert made.strict_mcp_config
+
+
+def test_a_job_may_go_on_with_a_session_and_want_a_structured_answer() -> None:
+    made = options(replace(JOB, session_id="s", schema={"type": "object"}))
+    assert made.resume == "s"
+    assert made.output_format == {"type": "json_schema", "schema": {"type": "object"}}
 
 
 def test_agents_of_a_repository_share_one_system_prompt() -> None:
@@ -114,7 +150,7 @@ def test_the_web_exists_only_where_domains_are_listed() -> None:
     ],
 )
 def test_a_domain_means_itself(url: str, open_: bool) -> None:  # noqa: FBT001 - a table
-    assert claude_options.reachable(url, ("example.org", "*.example.net")) is open_
+    assert reachable(url, ("example.org", "*.example.net")) is open_
 
 
 @pytest.mark.parametrize(
@@ -186,3 +222,25 @@ def test_answers_are_added_up_where_the_cli_gives_no_account() -> None:
         {"input_tokens": 3, "cache_creation_input_tokens": None},
     ]
     assert added(usages, Usage(cost=Decimal(1))) == Usage(14, 2, Decimal(1), 2)
+
+
+def test_a_run_is_charged_what_its_session_had_not_used_before() -> None:
+    before, after = Usage(100, 10, Decimal("0.5")), Usage(150, 11, Decimal("0.75"), 3)
+    assert since(before, after) == Usage(50, 1, Decimal("0.25"), 3)
+    assert since(after, before) == Usage()
+    assert since(Usage(), after) == after
+
+
+def test_a_structured_answer_is_data_and_neither_a_step_nor_the_words() -> None:
+    given = {"n": 3}
+    message = AssistantMessage(
+        [TextBlock("Found it."), ToolUseBlock("1", "StructuredOutput", given)], "m"
+    )
+    assert calls(message, WORKSPACE) == {}
+    ended = result(is_error=False, result='{"n":3}', structured_output=given)
+    told = outcome(Ending(said=tuple(texts(message)), result=ended), Usage())
+    assert (told.success, told.data, told.output) == (True, given, "Found it.")
+
+
+def test_a_crash_names_the_session_that_may_be_gone_on_with() -> None:
+    assert outcome(Ending(session="s"), Usage()).session_id == "s"

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from engine.demo_model import (
     Script,
     Turn,
     call,
+    conversation,
     say,
 )
 from engine.demo_model.brain import answer
@@ -222,6 +224,9 @@ class Mute:
     async def step(self, step: Step, usage: Usage) -> None:
         pass
 
+    async def spoken(self) -> tuple[str, ...]:
+        return ()
+
 
 async def demo(task: str, root: Path) -> str:
     """The answer to a task on the sample repository, through the real CLI."""
@@ -270,3 +275,40 @@ def test_counting_takes_its_time_and_ends() -> None:
     assert "sleep(5)" in answer(talk(CHIPS[4])).calls[0].arguments["command"]
     assert answer(talk(CHIPS[4], tools=("Read",))).pause == 5
     assert not answer(talk(CHIPS[4], *[waited] * 12)).calls
+
+
+def test_it_heeds_what_is_said_meanwhile_as_far_as_it_can() -> None:
+    waited = Result("Bash", {}, "", failed=False)
+    halfway = talk(CHIPS[4], *[waited] * 4)
+    assert answer(halfway).calls
+    ended = answer(replace(halfway, said=("Count to 20 only",)))
+    assert not ended.calls
+    assert ended.text.startswith("Counted to 20;")
+    assert "Meanwhile you said “Count to 20 only”." in ended.text
+    assert answer(replace(halfway, said=("hello",))).calls
+
+
+def spoken(role: str, *texts: str) -> dict[str, Any]:
+    return {"role": role, "content": [{"type": "text", "text": text} for text in texts]}
+
+
+def test_a_session_that_is_gone_on_with_is_about_the_newest_task() -> None:
+    used = {"type": "tool_use", "id": "1", "name": "Glob", "input": {}}
+    found = {"type": "tool_result", "tool_use_id": "1", "content": "a.txt"}
+    steered = "The user sent a new message while you were working:\n{}\n\nThis is how Claude Code …"
+    first = [
+        spoken("user", "<system-reminder>x", "First\n\n<context>\nc\n</context>"),
+        spoken("user", "Not answered yet"),
+        {"role": "assistant", "content": [used]},
+        {"role": "user", "content": [found]},
+        spoken("system", steered.format("be quick\nplease"), steered.format("and kind")),
+        spoken("assistant", "Half"),
+        spoken("user", "Output token limit hit. Go on."),
+        spoken("assistant", "Done."),
+    ]
+    talked = conversation.read({"messages": first})
+    assert (talked.task, talked.turn, len(talked.results), talked.earlier) == ("First", 3, 1, ())
+    assert talked.said == ("be quick\nplease", "and kind")
+    more = conversation.read({"messages": [*first, spoken("user", "Second")]})
+    assert (more.task, more.turn, more.results, more.said) == ("Second", 0, (), ())
+    assert more.earlier == ("First",)

@@ -7,35 +7,51 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from prometheus_client import CollectorRegistry
 
+from bot.access import Access
 from bot.doctor import Finding, Installation, examine, render
+from bot.health import Health, address
+from bot.policies import Rules
 from bot.secrets import Secrets
 
 BOT, APP = "xoxb-good-bot-token", "xapp-good-app-token"
+UNKNOWN = {  # what Slack says of an id that it does not know
+    "users.info": "user_not_found",
+    "bots.info": "bot_not_found",
+    "usergroups.users.list": "no_such_subteam",
+    "usergroups.list": "",
+    "conversations.info": "channel_not_found",
+}
 MANIFEST = "oauth_config: {scopes: {bot: [chat:write, commands]}}\n"
 
 
 class Slack:
-    """The two methods of Slack's Web API that the doctor calls, on a loopback port."""
+    """The methods of Slack's Web API that the doctor calls, on a loopback port."""
 
     def __init__(self) -> None:
         self.scopes = "commands,chat:write,users:read"
         self.answers: dict[str, str] = {}  # method: the error to answer with
+        self.known: dict[str, dict[str, Any]] = {}  # what there is to say of an id
         self.hangs = False
+        self.busy = self.busiest = 0
 
     async def call(self, request: web.Request) -> web.Response:
         if self.hangs:
             await asyncio.Event().wait()
         method = request.match_info["method"]
+        if method in UNKNOWN:
+            return await self.look(method, {**request.query, **(await request.post())})
         expected = {"auth.test": BOT, "apps.connections.open": APP}[method]
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
         error = self.answers.get(method) or ("" if given == expected else "invalid_auth")
@@ -43,6 +59,24 @@ class Slack:
             return web.json_response({"ok": False, "error": error})
         body = {"ok": True, "user": "agent", "team": "Team", "url": "wss://x/?ticket=t"}
         return web.json_response(body, headers={"x-oauth-scopes": self.scopes})
+
+    async def look(self, method: str, given: Mapping[str, Any]) -> web.Response:
+        """Answer a question about an id, as Slack does; not before others could be asked too."""
+        self.busy += 1
+        self.busiest = max(self.busiest, self.busy)
+        await asyncio.sleep(0.01)
+        self.busy -= 1
+        if error := self.answers.get(method):
+            return web.json_response({"ok": False, "error": error})
+        if method == "usergroups.list":
+            groups = [body for body in self.known.values() if "handle" in body]
+            return web.json_response({"ok": True, "usergroups": groups})
+        asked = {"user", "bot", "usergroup", "channel"} & given.keys()
+        found = self.known.get(str(given[asked.pop()]))
+        if found is None:
+            return web.json_response({"ok": False, "error": UNKNOWN[method]})
+        kind = {"users.info": "user", "bots.info": "bot", "conversations.info": "channel"}
+        return web.json_response({"ok": True, kind.get(method, ""): found, **found})
 
 
 @pytest.fixture
@@ -53,7 +87,7 @@ def slack() -> Slack:
 @pytest.fixture
 async def server(slack: Slack) -> AsyncIterator[TestServer]:
     app = web.Application()
-    app.router.add_post("/api/{method}", slack.call)
+    app.router.add_route("*", "/api/{method}", slack.call)
     server = TestServer(app)
     async with server:
         yield server
@@ -240,6 +274,7 @@ async def test_repositories_that_cannot_be_used(sound: Installation, tmp_path: P
     assert (empty.ok, empty.detail) == (False, f"{unborn} has no commits")
     assert empty.remedy.startswith(f"git -C '{unborn}' commit --allow-empty")
     assert findings["Remote of unborn"].ok is None
+    assert "before the repository is there" in findings["Remote of gone"].detail
 
 
 async def test_a_remote_that_does_not_answer(sound: Installation, tmp_path: Path) -> None:
@@ -296,6 +331,135 @@ async def test_a_taken_port_is_worth_knowing(sound: Installation) -> None:
     assert finding.ok is None
     assert (await found(replace(sound, http="off"), "HTTP")).ok is True
     assert (await found(replace(sound, http="nonsense"), "HTTP")).ok is False
+
+
+async def test_a_port_where_mab_answers_is_in_order(sound: Installation) -> None:
+    place = address("127.0.0.1:0")
+    async with Health(place, lambda: 0.1, {}, CollectorRegistry()) as running:
+        finding = await found(replace(sound, http=f"127.0.0.1:{running.port}"), "HTTP")
+        assert (finding.ok, finding.detail) == (True, f"mab answers at 127.0.0.1:{running.port}")
+
+
+CONFIG = """\
+database_url = "postgresql://mab:very-secret-word@db.example.org/mab"
+[access]
+admin = ["U1"]
+spawn = [
+  "S1",
+  "U9",  # very-secret-word
+]
+[repos.one]
+channels = ["C1", "C2"]
+"""
+KNOWN: dict[str, dict[str, Any]] = {
+    "U1": {"id": "U1", "profile": {"display_name": "Ann"}},
+    "U2": {"id": "U2", "real_name": "Ben", "deleted": True},
+    "B1": {"id": "B1", "name": "deploys"},
+    "S1": {"id": "S1", "handle": "team", "date_delete": 0, "users": ["U1", "U3"]},
+    "S2": {"id": "S2", "handle": "empty", "users": []},
+    "S3": {"id": "S3", "handle": "old", "users": ["U1"], "date_delete": 5},
+    "C1": {"id": "C1", "name": "general", "is_member": True},
+    "C2": {"id": "C2", "name": "quiet", "is_member": False},
+    "C3": {"id": "C3", "name": "past", "is_member": True, "is_archived": True},
+}
+
+
+def ruled(
+    subject: Installation, access: Mapping[str, Any], channels: tuple[str, ...] = ()
+) -> Installation:
+    """The installation with these rules, and with a file that names some of them."""
+    config = subject.home.parents[1] / "mab.toml"
+    config.write_text(CONFIG)
+    rules = Rules(Access.model_validate(access), {"one": channels})
+    return replace(subject, rules=rules, config=config)
+
+
+async def lists(subject: Installation) -> dict[str, Finding]:
+    """What is said of people and channels."""
+    kinds = ("Access", "Channels", "Policy")
+    return {f.what: f for f in await examine(subject) if f.what.startswith(kinds)}
+
+
+async def test_ids_are_shown_with_their_names(sound: Installation, slack: Slack) -> None:
+    slack.known = KNOWN
+    access = {"admin": ["U1", "S1"], "spawn": ["*"], "approve": ["B1", "S1"]}
+    seen = await lists(ruled(sound, access, ("C1",)))
+    assert {what: (finding.ok, finding.detail) for what, finding in seen.items()} == {
+        "Access admin": (True, "U1 (Ann), S1 (@team)"),
+        "Access spawn": (True, "* (all members of the workspace)"),
+        "Access approve": (True, "B1 (deploys), S1 (@team)"),
+        "Channels of one": (True, "C1 (#general)"),
+        "Policy": (True, "for everything there is somebody who may"),
+    }
+
+
+async def test_an_id_that_slack_does_not_know_is_wrong_and_its_line_is_shown(
+    sound: Installation, slack: Slack
+) -> None:
+    slack.known = KNOWN
+    subject = ruled(sound, {"admin": ["U1"], "spawn": ["S1", "U9", "B9"]}, ("C9", "C1"))
+    subject = with_secrets(subject, DATABASE_URL="very-secret-word")
+    seen = await lists(subject)
+    spawn, place = seen["Access spawn"], seen["Channels of one"]
+    said = "U9 (unknown to Slack), B9 (unknown to Slack), S1 (@team)"
+    assert (spawn.ok, spawn.detail) == (False, said)
+    assert spawn.remedy == f'{subject.config}:6: "U9",  # [secret]\nthe setting that names B9'
+    assert (place.ok, place.remedy) == (False, "the setting that names C9")
+    assert "C9 (unknown to Slack, or private and without @agent)" in place.detail
+
+
+async def test_what_is_there_and_of_no_use_is_worth_knowing(
+    sound: Installation, slack: Slack
+) -> None:
+    slack.known = KNOWN
+    access = {"admin": ["U1", "U2"], "spawn": ["S1", "S2", "S3"]}
+    seen = await lists(ruled(sound, access, ("C1", "C2", "C3")))
+    assert {what: (finding.ok, finding.detail) for what, finding in seen.items()} == {
+        "Access admin": (None, "U2 (Ben, deactivated), U1 (Ann)"),
+        "Access spawn": (
+            None,
+            "S2 (@empty, without members), S3 (@old, deactivated), S1 (@team)",
+        ),
+        "Channels of one": (
+            None,
+            "C2 (#quiet, without @agent), C3 (#past, archived), C1 (#general)",
+        ),
+        "Policy": (None, "nobody could approve anything for U1 (Ann)"),
+    }
+    assert seen["Channels of one"].remedy.startswith("/invite @agent   # in Slack, in #quiet\n")
+
+
+@pytest.mark.parametrize("why", ["hangs", "refuses", "no token"])
+async def test_without_slack_the_rules_are_judged_all_the_same(
+    sound: Installation, slack: Slack, why: str
+) -> None:
+    slack.known, slack.hangs = KNOWN, why == "hangs"
+    if why == "refuses":
+        slack.answers = dict.fromkeys(UNKNOWN, "ratelimited")
+    subject = ruled(replace(sound, seconds=2), {"admin": ["U1", "S1"], "spawn": []}, ("C2",))
+    if why == "no token":
+        subject = with_secrets(subject, SLACK_BOT_TOKEN="")
+    begun = time.monotonic()
+    seen = await lists(subject)
+    assert time.monotonic() - begun < 10
+    admin, place, policy = (seen[what] for what in ("Access admin", "Channels of one", "Policy"))
+    assert (admin.ok, admin.detail) == (None, "U1 (not looked up), S1 (not looked up)")
+    assert (place.ok, place.remedy) == (None, "")
+    assert (policy.ok, policy.detail) == (
+        False,
+        "[access] spawn is empty: `mab serve` does not start",
+    )
+
+
+async def test_many_ids_are_asked_for_side_by_side_and_few_at_once(
+    sound: Installation, slack: Slack
+) -> None:
+    slack.known = {f"U{n}": {"id": f"U{n}", "name": f"person\x1b[1m{n}"} for n in range(110)}
+    seen = await lists(ruled(sound, {"admin": list(slack.known), "spawn": ["*"]}))
+    admin = seen["Access admin"]
+    assert (admin.ok, 1 < slack.busiest <= 8) == (True, True)
+    assert admin.detail.startswith("U0 (person [1m0), U1 (person [1m1)")
+    assert admin.detail.endswith("U99 (person [1m99) and 10 more")
 
 
 def test_marks_and_remedies() -> None:

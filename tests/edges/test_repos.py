@@ -305,3 +305,17 @@ async def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path: 
         await git_of.text("-c", f"alias.wait=!sleep 9{os.getpid()}", "wait")
     running = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
     assert ["sleep", f"9{os.getpid()}"] not in running
+
+
+async def test_a_push_never_takes_commits_away_from_the_remote(tmp_path: Path) -> None:
+    remote, path = with_remote(tmp_path)
+    repos, repo = await at(path, tmp_path)
+    start = git(path, "rev-parse", "main")
+    one = commit(path, {"one": "x"})
+    assert (await repos.push(repo, "agent/1-x", one, "")).ok
+    pushed = await repos.push(repo, "agent/1-x", start, one)
+    assert (pushed.ok, pushed.detail) == (
+        False,
+        "the remote's branch holds commits that this lacks",
+    )
+    assert git(remote, "rev-parse", "agent/1-x") == one

@@ -7,19 +7,25 @@ from pathlib import Path
 import pytest
 
 from engine.executor import AgentResult, Confinement, Executor, Job, Sandbox, Step, Usage
-from engine.scripted import Action, Break, Finish, ScriptedExecutor, Use, Wait, Write, failure
+from engine.scripted import Action, Break, Finish, Hear, ScriptedExecutor, Use, Wait, Write, failure
 from engine.states import Cause
+from tests.edges.conftest import until
 
 
 class Diary:
     def __init__(self) -> None:
         self.told: list[tuple[Step, Usage] | int] = []
+        self.said: list[str] = []
 
     async def started(self, pid: int) -> None:
         self.told.append(pid)
 
     async def step(self, step: Step, usage: Usage) -> None:
         self.told.append((step, usage))
+
+    async def spoken(self) -> tuple[str, ...]:
+        said, self.said = tuple(self.said), []
+        return said
 
 
 def job(workspace: Path, task: str = "write a poem") -> Job:
@@ -76,3 +82,21 @@ async def test_it_can_break(tmp_path: Path) -> None:
     executor = ScriptedExecutor({"": [Break(OSError("disk on fire"))]})
     with pytest.raises(OSError, match="disk on fire"):
         await executor.run(job(tmp_path), Diary())
+
+
+async def test_it_hears_what_people_say_before_each_action(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    executor = ScriptedExecutor({"": [Write("a", "x"), Wait(gate), Hear(), Write("b", "x")]})
+    diary = Diary()
+    diary.said = ["use sqlite"]
+    running = asyncio.create_task(executor.run(job(tmp_path), diary))
+    await until(lambda: diary.told)
+    assert executor.heard == ["use sqlite"]
+    gate.set()
+    await asyncio.sleep(0)
+    assert not (tmp_path / "b").exists()
+    diary.said = ["and", "hurry"]
+    async with asyncio.timeout(5):
+        await running
+    assert executor.heard == ["use sqlite", "and", "hurry"]
+    assert (tmp_path / "b").exists()

@@ -9,16 +9,21 @@ import pytest
 from sqlalchemy import select, update
 
 from engine.commands import Incoming, record
+from engine.decisions import Decisions
 from engine.executor import AgentResult
+from engine.growing import Growing
 from engine.leases import Claim, Leases
+from engine.mending import Mending
 from engine.models import Clock, Event, Node, Run
 from engine.outbox import Outbox
+from engine.plans import Plans
 from engine.requests import Wish
 from engine.runs import Ending, Runs
 from engine.settings import Limits, Repo, Settings
 from engine.spec import AgentSpec, Origin, Person
 from engine.states import Status
 from engine.store import Database
+from engine.talk import Talk
 from engine.verdicts import Halt
 from engine.workflows import Workflows
 
@@ -36,6 +41,31 @@ class LedgerWorld:
     outbox: Outbox
     asked: int = 0
     _leases: dict[str, Leases] = field(default_factory=dict)
+
+    @property
+    def mending(self) -> Mending:
+        """The verbs that repair."""
+        return Mending(self.workflows)
+
+    @property
+    def plans(self) -> Plans:
+        """The verbs of what is not started yet."""
+        return Plans(self.workflows)
+
+    @property
+    def decisions(self) -> Decisions:
+        """The verbs of those who are asked."""
+        return Decisions(self.workflows)
+
+    @property
+    def talk(self) -> Talk:
+        """The verbs of speaking to agents."""
+        return Talk(self.workflows)
+
+    @property
+    def growing(self) -> Growing:
+        """The verbs that add to a workflow."""
+        return Growing(self.workflows)
 
     def worker(self, name: str) -> Runs:
         """A worker by its name."""
@@ -58,7 +88,7 @@ class LedgerWorld:
 
     async def claim(self, worker: str = "w1", free: int = 10) -> list[Claim]:
         """Let a worker claim."""
-        return await self.worker(worker).leases.claim(free, ["shop"])
+        return await self.worker(worker).leases.claim(free, ["shop", "site"])
 
     async def finish(self, claim: Claim, ending: Ending = DONE, worker: str = "w1") -> Status:
         """Let a worker report the end of an attempt."""
@@ -96,12 +126,17 @@ class LedgerWorld:
             return list(await session.scalars(query))
 
 
-@pytest.fixture
-def ledger(db: Database, tmp_path: Path) -> LedgerWorld:
-    """An empty ledger with one repository."""
+def ledger_of(db: Database, home: Path, per_user: int = 3) -> LedgerWorld:
+    """A ledger with one repository, in which each person may have some agents at a time."""
     settings = Settings(
-        home=tmp_path / "home",
-        repos={"shop": Repo(path=tmp_path / "shop")},
-        limits=Limits(per_user=3),
+        home=home / "home",
+        repos={"shop": Repo(path=home / "shop"), "site": Repo(path=home / "site")},
+        limits=Limits(per_user=per_user),
     )
     return LedgerWorld(db, Workflows(db, settings), Outbox(db, "bot-1"))
+
+
+@pytest.fixture
+def ledger(db: Database, tmp_path: Path) -> LedgerWorld:
+    """An empty ledger."""
+    return ledger_of(db, tmp_path)

@@ -133,9 +133,9 @@ async def test_retry_is_a_new_request_with_a_new_attempt(ledger: LedgerWorld) ->
     agent = await ledger.spawn()
     [claim] = await ledger.claim()
     await ledger.finish(claim, Ending(Halt.TIMEOUT, AgentResult(success=False)))
-    await ledger.workflows.retry(agent, await ledger.wish())
+    await ledger.mending.retry(agent, await ledger.wish())
     with pytest.raises(StaleMove):
-        await ledger.workflows.retry(agent, await ledger.wish())
+        await ledger.mending.retry(agent, await ledger.wish())
     [second] = await ledger.claim()
     assert second.attempt == 2
     assert await ledger.finish(second) is Status.COMPLETED

@@ -1,9 +1,12 @@
 """Everything that people read: judged by the referee, by its notification, and by what it says."""
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -17,17 +20,16 @@ from bot.messages import Message, accepted, answer, causes, manual, notes, words
 from bot.parsing import parse
 from engine.errors import NotFound
 from engine.executor import Step, Usage
+from engine.notices import Card
 from engine.spec import Origin, Person
-from engine.states import Cause, Status
+from engine.states import TERMINAL, Cause, Status
 from engine.views import (
-    AgentView,
-    Card,
     Check,
     FileChange,
     LogEntry,
+    NodeView,
     Note,
     NoteKind,
-    Notice,
     RunView,
     Work,
 )
@@ -42,7 +44,7 @@ WORK = Work(
     check=Check("pytest -q", 0, "12 passed"),
     compare_url="https://example.org/x/compare/main...agent/12-fix-the-login",
 )
-PENDING = AgentView(
+PENDING = NodeView(
     id=12,
     workflow_id=5,
     request_id=1,
@@ -75,14 +77,27 @@ CANCELLED = replace(DONE, status=Status.CANCELLED, result="")
 EVIL = "<!channel> <@U2> *b* `c` ```d``` &amp; \x1b[31mred\x1b[0m \u202e @here\n" * 3000
 
 
-def card(*agents: AgentView, busy: int = 4, slots: int = 4) -> Message:
-    return messages.card(Card(5, 1, agents, busy, slots))
+class Said:
+    """The functions of `bot.messages`, and which of them were asked for a message."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def __getattr__(self, name: str) -> Callable[..., Message]:
+        self.names.add(name)
+        made: Callable[..., Message] = getattr(messages, name)
+        return made
 
 
-def notice(
-    agent: AgentView, waited: float = 4, detail: str = "", name: str = "request.ended"
-) -> Notice:
-    return Notice(1, name, AT + timedelta(minutes=waited), agent, detail)
+say = Said()
+
+
+def card(*agents: NodeView, busy: int = 4, slots: int = 4) -> Message:
+    return say.card(Card(5, 1, agents, busy, slots))
+
+
+def ended(agent: NodeView, waited: float = 4) -> Message:
+    return say.ended(agent, AT + timedelta(minutes=waited))
 
 
 def refusal(text: str) -> Refusal:
@@ -122,33 +137,31 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
         card(*(replace(ACTIVE, id=i, task=EVIL) for i in range(200))),
         "Workflow w5: 0 of 200 agents ended",
     ),
-    "done": (messages.ended(notice(DONE)), "Agent 12 is done: Fix the login"),
+    "done": (ended(DONE), "Agent 12 is done: Fix the login"),
     "done, unchanged": (
-        messages.ended(notice(UNCHANGED)),
+        ended(UNCHANGED),
         "Agent 12 is done and changed nothing: Fix the login",
     ),
     "failed": (
-        messages.ended(notice(FAILED)),
+        ended(FAILED),
         "Agent 12 failed, it ran out of time (Retry?): Fix the login",
     ),
-    "stopped": (messages.ended(notice(CANCELLED)), "Agent 12 was stopped: Fix the login"),
+    "stopped": (ended(CANCELLED), "Agent 12 was stopped: Fix the login"),
     "taken over": (
-        messages.taken_over(notice(ACTIVE, detail="abc1234")),
+        say.taken_over(ACTIVE, "abc1234"),
         "Agent 12 lost its worker and begins again: Fix the login",
     ),
     "diff": (
-        messages.diff_file(notice(DONE), "diff --git a b"),
+        say.diff_file(DONE, "diff --git a b"),
         f"The diff of agent 12: 2 files +40 {words.MINUS}7: Fix the login",
     ),
     "no diff": (
-        messages.diff_file(notice(UNCHANGED), ""),
+        say.diff_file(UNCHANGED, ""),
         "Agent 12 changed nothing: Fix the login",
     ),
-    "queued": (messages.queued(12), "Agent 12 is queued"),
+    "queued": (say.queued(12), "Agent 12 is queued"),
     "queued without some of what was given": (
-        messages.queued(
-            12, [accepted.UNREAD, accepted.too_large(EVIL), *[accepted.too_many("x")] * 99]
-        ),
+        say.queued(12, [accepted.UNREAD, accepted.too_large(EVIL), *[accepted.too_many("x")] * 99]),
         "Agent 12 is queued",
     ),
     "card of an agent that was given much": (
@@ -156,100 +169,112 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
         "Agent 12 is queued: Fix the login",
     ),
     "already started": (
-        messages.already_started(ACTIVE, "key"),
+        say.already_started(ACTIVE, "key"),
         "Already started agent 12 with this task. Start another?",
     ),
-    "stopping": (messages.stopping(12), "Agent 12 is being stopped"),
-    "retried": (messages.retried(12), "Agent 12 is queued again"),
-    "has ended": (messages.has_ended(DONE), "Agent 12 is done; there is nothing to stop"),
+    "stopping": (say.stopping(12), "Agent 12 is being stopped"),
+    "retried": (say.retried(12), "Agent 12 is queued again"),
+    "has ended": (say.has_ended(DONE), "Agent 12 is done; there is nothing to stop"),
     "not ended": (
-        messages.not_ended(ACTIVE),
+        say.not_ended(ACTIVE),
         "Agent 12 is under way; when it fails or is stopped, it can try again",
     ),
     "retried though done": (
-        messages.not_ended(DONE),
+        say.not_ended(DONE),
         "Agent 12 is done; Retry is for what failed or was stopped",
     ),
-    "diff follows": (messages.diff_follows(12), "The diff of agent 12 follows in its thread"),
+    "diff follows": (say.diff_follows(12), "The diff of agent 12 follows in its thread"),
     "refused": (
-        messages.refused(refusal("spwan fix")),
+        say.refused(refusal("spwan fix")),
         "“spwan” is no command. Did you mean spawn?",
     ),
     "refused, no verb": (
-        messages.refused(refusal("fix the login")),
+        say.refused(refusal("fix the login")),
         "“fix” is no command. The commands are spawn, status, logs, diff, cancel, retry, list, help, whoami, pause, resume.",
     ),
     "engine refuses": (
-        messages.failed(NotFound("no agent 99"), "status 99"),
+        say.failed(NotFound("no agent 99"), "status 99"),
         "No agent 99",
     ),
     "not found": (
-        messages.not_found(99),
+        say.not_found(99),
         "There is no agent 99. Type /agent list to see those that there are",
     ),
     "which agent": (
-        messages.which_agent([ACTIVE, DONE], "cancel"),
+        say.which_agent([ACTIVE, DONE], "cancel"),
         "Which agent? Type cancel and the number",
     ),
     "no agent here": (
-        messages.which_agent([], "cancel"),
+        say.which_agent([], "cancel"),
         "There is no agent in this thread. Type cancel and the agent's number",
     ),
     "which repository": (
-        messages.which_repo(["shop", "api"], "fix", "message:T/C:1.2"),
+        say.which_repo(["shop", "api"], "fix", "message:T/C:1.2"),
         "Which repository? Choose one, or type --repo NAME before the task",
     ),
     "unknown repository": (
-        messages.unknown_repo("web", ["shop", "api"], "fix"),
+        say.unknown_repo("web", ["shop", "api"], "fix"),
         "There is no repository “web” for this channel. Usable here: shop, api",
     ),
     "no repository at all": (
-        messages.which_repo([], "fix", "key"),
+        say.which_repo([], "fix", "key"),
         "There is no repository for this channel; whoever runs this bot names them",
     ),
     "refused, with a repair": (
-        messages.refused(refusal("fix the login"), "command:1"),
+        say.refused(refusal("fix the login"), "command:1"),
         "“fix” is no command. The commands are spawn, status, logs, diff, cancel, retry, list, help, whoami, pause, resume.",
     ),
     "paused": (
-        messages.paused(ends_runs=False),
+        say.paused(ends_runs=False),
         "Paused: no agent starts until somebody types /agent resume; running ones go on",
     ),
     "paused now": (
-        messages.paused(ends_runs=True),
+        say.paused(ends_runs=True),
         "Paused: no agent starts, and those that ran are back in the line, work kept",
     ),
-    "resumed": (messages.resumed(), "Agents start again"),
+    "resumed": (say.resumed(), "Agents start again"),
     "denied": (
-        messages.denied(Denied(Action.SPAWN, Why.GUEST, ("U7", "S8")), "U9"),
+        say.denied(Denied(Action.SPAWN, Why.GUEST, ("U7", "S8")), "U9"),
         "You may not start agents: guests may only when their id is named.",
     ),
     "not in the channel": (
-        messages.not_in_channel("agent", "spawn fix"),
+        say.not_in_channel("agent", "spawn fix"),
         "I am not in this channel, so nothing was started. Type /invite @agent and ask again.",
     ),
     "unavailable": (
-        messages.unavailable("spawn fix"),
+        say.unavailable("spawn fix"),
         "This could not be recorded, so nothing was started. Please try again in a minute.",
     ),
-    "list": (messages.listing([ACTIVE, FAILED]), "2 agents, 1 of them under way"),
+    "approval": (
+        say.denied(Denied(Action.APPROVE, Why.OWN, ("U7",), "self_approve"), "U9"),
+        "You may not decide this: you asked for it yourself.",
+    ),
+    "nobody could decide": (
+        say.nobody_could("spawn fix"),
+        "Nothing was started: it needs an approval that nobody could give.",
+    ),
+    "list": (say.listing([], [ACTIVE, FAILED], []), "2 agents, 1 of them under way"),
+    "list of three groups": (
+        say.listing([replace(ACTIVE, status=Status.WAITING)], [DONE], [PENDING]),
+        "3 agents, 2 of them under way, 1 waiting for you",
+    ),
     "empty list": (
-        messages.listing([]),
+        say.listing([], [], []),
         "There are no agents yet. Type /agent spawn and a task",
     ),
     "long list": (
-        messages.listing([replace(ACTIVE, task=EVIL)] * 500),
-        "500 agents, 500 of them under way",
+        say.listing(*[[replace(ACTIVE, task=EVIL)] * 500] * 3),
+        "1,500 agents, 1,500 of them under way, 500 waiting for you",
     ),
-    "status": (messages.status(DONE, [RUN]), "Agent 12 is done: Fix the login"),
-    "status, no run": (messages.status(PENDING, []), "Agent 12 is queued: Fix the login"),
-    "logs": (messages.logs(DONE, logs(3)), "What agent 12 did, 3 events: Fix the login"),
-    "no logs": (messages.logs(DONE, []), "What agent 12 did, 0 events: Fix the login"),
-    "long logs": (messages.logs(DONE, logs(900)), "What agent 12 did, 900 events: Fix the login"),
-    "help": (messages.helped(), "Coding agents, from Slack: type /agent spawn and a task"),
-    "help for spawn": (messages.helped("spawn"), "Help for spawn"),
+    "status": (say.status(DONE, [RUN]), "Agent 12 is done: Fix the login"),
+    "status, no run": (say.status(PENDING, []), "Agent 12 is queued: Fix the login"),
+    "logs": (say.logs(DONE, logs(3)), "What agent 12 did, 3 events: Fix the login"),
+    "no logs": (say.logs(DONE, []), "What agent 12 did, 0 events: Fix the login"),
+    "long logs": (say.logs(DONE, logs(900)), "What agent 12 did, 900 events: Fix the login"),
+    "help": (say.helped(), "Coding agents, from Slack: type /agent spawn and a task"),
+    "help for spawn": (say.helped("spawn"), "Help for spawn"),
     "whoami": (
-        messages.whoami(Actor("U1"), Access(spawn=("*",), admin=("U1",))),
+        say.whoami(Actor("U1"), Access(spawn=("*",), admin=("U1",))),
         "You are U1. You may start agents and administer.",
     ),
 }
@@ -277,15 +302,61 @@ def test_slack_takes_it_and_a_phone_shows_it(name: str) -> None:
     assert message.text == text
 
 
-def test_nothing_public_is_missing_here() -> None:
-    functions = {name for name in messages.__all__ if name.islower()}
-    used = {
-        "card", "ended", "taken_over", "diff_file", "queued", "already_started", "stopping", "retried",
-        "has_ended", "not_ended", "diff_follows", "refused", "failed", "not_found", "which_agent",
-        "which_repo", "denied", "not_in_channel", "unavailable", "listing", "status", "logs", "helped", "whoami",
-        "unknown_repo", "paused", "resumed",
-    }  # fmt: skip
-    assert functions == used
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_a_phones_text_is_meaningful_alone(name: str) -> None:
+    text = SITUATIONS[name][1]
+    assert len(text.split()) >= 3
+    assert text[0].isupper() or text[0] in "“1234567890"
+    assert not text.endswith((":", ",", "("))
+    assert not re.search(r"[`*_<>]|\b(this message|below|above)\b", text)
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("cause", [*Cause, None])
+def test_a_phone_is_told_of_every_state_and_every_failure(
+    status: Status, cause: Cause | None
+) -> None:
+    told = card(replace(ACTIVE, status=status, cause=cause))
+    judge(told)
+    assert re.fullmatch(r"Agent 12 .+: Fix the login", told.text)
+    if status in TERMINAL:
+        told = ended(replace(DONE, status=status, cause=cause))
+        judge(told)
+        assert re.fullmatch(r"Agent 12 .+: Fix the login", told.text)
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("why", Why)
+def test_every_refusal_says_what_and_why(action: Action, why: Why) -> None:
+    told = messages.denied(Denied(action, why, ("U7",)), "U9")
+    judge(told)
+    assert told.text.startswith("You may not ")
+    assert "`U9`" in shown(told)
+
+
+GROUPS = ("Waiting for you", "Yours", "In this channel")
+
+
+@pytest.mark.parametrize("present", list(product([False, True], repeat=3))[1:])
+def test_a_list_shows_first_what_waits_for_the_asker(present: tuple[bool, ...]) -> None:
+    agents = [[replace(ACTIVE, id=70 + at)] if there else [] for at, there in enumerate(present)]
+    told = shown(messages.listing(*agents))
+    places = [
+        told.index(part)
+        for at, there in enumerate(present)
+        if there
+        for part in (GROUPS[at], f" {70 + at}  active")
+    ]
+    assert places == sorted(places)
+    assert [heading in told for heading in GROUPS] == list(present)
+
+
+def test_a_long_list_keeps_room_for_what_waits() -> None:
+    waiting, mine, here = ([replace(ACTIVE, id=i)] * 30 for i in (71, 72, 73))
+    told = shown(messages.listing(waiting, mine, here))
+    assert [told.count(f" {i}  active") for i in (71, 72, 73)] == [30, 10, 0]
+    assert "and 20 more" in told
+    assert "and 30 more" in told
 
 
 def test_the_card_says_what_the_agent_was_given() -> None:
@@ -325,7 +396,7 @@ STATES = [
 
 
 @pytest.mark.parametrize(("agent", "state"), STATES)
-def test_the_card_says_how_the_agent_fares(agent: AgentView, state: str) -> None:
+def test_the_card_says_how_the_agent_fares(agent: NodeView, state: str) -> None:
     assert state in shown(card(agent))
 
 
@@ -367,7 +438,7 @@ def test_a_card_of_several_has_a_line_and_a_button_each() -> None:
 
 
 def test_the_end_tells_everything() -> None:
-    told = shown(messages.ended(notice(DONE)))
+    told = shown(ended(DONE))
     for fact in (
         "*Agent 12 is done.*", "The login **works** again.", f"+40 {words.MINUS}7", "src/login.py", "binary",
         "Tested: `pytest -q` passed.", "12 passed", "`agent/12-fix-the-login`", "commit `bbbbbbbbbb`",
@@ -379,7 +450,7 @@ def test_the_end_tells_everything() -> None:
 
 def test_the_end_without_check_page_and_answer() -> None:
     work = replace(WORK, check=None, compare_url="", fetch="git fetch host:repo agent/12")
-    told = shown(messages.ended(notice(replace(DONE, work=work, result=""))))
+    told = shown(ended(replace(DONE, work=work, result="")))
     for fact in ("Not tested", "`git fetch host:repo agent/12`", "gave no answer"):
         assert fact in told
 
@@ -389,13 +460,13 @@ def test_the_end_without_check_page_and_answer() -> None:
 )
 def test_a_check_that_did_not_pass(code: int | None, said: str) -> None:
     work = replace(WORK, check=Check("make test", code, "1 failed"))
-    told = shown(messages.ended(notice(replace(DONE, work=work))))
+    told = shown(ended(replace(DONE, work=work)))
     assert said in told
     assert "1 failed" in told
 
 
 def test_nothing_changed_is_said_and_has_no_diff() -> None:
-    told = shown(messages.ended(notice(UNCHANGED)))
+    told = shown(ended(UNCHANGED))
     assert "nothing changed · $0.41" in told
     assert "agent.diff" not in told
     assert "Not tested" not in told
@@ -403,14 +474,14 @@ def test_nothing_changed_is_said_and_has_no_diff() -> None:
 
 def test_many_files_are_counted_not_shown() -> None:
     files = tuple(FileChange(f"src/{'deep/' * 20}{i}.py", 1, 1) for i in range(26))
-    told = shown(messages.ended(notice(replace(DONE, work=replace(WORK, files=files)))))
+    told = shown(ended(replace(DONE, work=replace(WORK, files=files))))
     assert "and 14 more" in told
     assert f"26 files +26 {words.MINUS}26" in told
 
 
 @pytest.mark.parametrize("cause", [*Cause, None])
 def test_each_failure_says_why_and_what_to_do(cause: Cause | None) -> None:
-    message = messages.ended(notice(replace(FAILED, cause=cause)))
+    message = ended(replace(FAILED, cause=cause))
     judge(message)
     told = shown(message)
     advice = causes.advice(cause)
@@ -451,14 +522,14 @@ def test_every_cause_and_every_circumstance_has_its_words() -> None:
     ("agent", "minutes", "called"),
     [(DONE, 1.9, False), (DONE, 2.1, True), (FAILED, 0.1, True), (CANCELLED, 0.1, False)],
 )
-def test_who_is_called_back(agent: AgentView, minutes: float, *, called: bool) -> None:
-    message = messages.ended(notice(agent, minutes))
+def test_who_is_called_back(agent: NodeView, minutes: float, *, called: bool) -> None:
+    message = ended(agent, minutes)
     assert ("<@U1>" in shown(message)) == called
 
 
 def test_an_answer_of_the_usual_length_is_shown_whole() -> None:
     whole = "All *good*. " * 900
-    message = messages.ended(notice(replace(DONE, result=whole)))
+    message = ended(replace(DONE, result=whole))
     judge(message)
     assert message.file is None
     assert whole.strip() in [block.get("text") for block in message.blocks]
@@ -466,7 +537,7 @@ def test_an_answer_of_the_usual_length_is_shown_whole() -> None:
 
 def test_an_answer_that_is_too_long_comes_whole_as_a_file() -> None:
     whole = "```python\n" + "x = 1\n" * 3000 + "```\nThe end."
-    message = messages.ended(notice(replace(DONE, result=whole)))
+    message = ended(replace(DONE, result=whole))
     judge(message)
     assert message.file is not None
     assert (message.file.name, message.file.content) == ("agent-12-answer.md", whole)
@@ -540,13 +611,13 @@ def test_what_others_wrote_is_live_nowhere() -> None:
     )  # fmt: skip
     made = [
         card(evil), card(replace(evil, status=Status.ACTIVE)), card(evil, evil),
-        messages.ended(notice(evil)), messages.taken_over(notice(evil, detail=EVIL)), messages.diff_file(notice(evil), EVIL),
-        messages.status(evil, [replace(RUN, outcome=EVIL)] * 99), messages.listing([evil] * 99),
+        ended(evil), messages.taken_over(evil, EVIL), messages.diff_file(evil, EVIL),
+        messages.status(evil, [replace(RUN, outcome=EVIL)] * 99), messages.listing(*[[evil] * 99] * 3),
         messages.logs(evil, [LogEntry(AT, EVIL, 1, Step(EVIL, EVIL), EVIL)] * 50),
         messages.refused(Refusal(EVIL, EVIL, EVIL)), messages.failed(NotFound(EVIL), EVIL),
         messages.denied(Denied(Action.CANCEL, Why.NOT_OWNER, (EVIL,) * 50), EVIL),
         messages.not_in_channel(EVIL, EVIL), messages.which_repo([EVIL] * 99, EVIL, EVIL), messages.unknown_repo(EVIL, [EVIL] * 99, EVIL),
-        messages.whoami(Actor(EVIL), Access()), messages.unavailable(EVIL), messages.which_agent([evil], "cancel"),
+        messages.whoami(Actor(EVIL), Access()), messages.nobody_could(EVIL), messages.unavailable(EVIL), messages.which_agent([evil], "cancel"),
     ]  # fmt: skip
     for message in made:
         judge(message)
@@ -591,7 +662,7 @@ agents = st.builds(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(agents, wild)
-def test_nothing_gets_past_slacks_limits(agent: AgentView, text: str) -> None:
+def test_nothing_gets_past_slacks_limits(agent: NodeView, text: str) -> None:
     for message in every(agent, text):
         judge(message)
 
@@ -621,14 +692,14 @@ def test_no_length_gets_past_slacks_limits(piece: str, status: Status) -> None:
         judge(message)
 
 
-def every(agent: AgentView, text: str) -> list[Message]:
+def every(agent: NodeView, text: str) -> list[Message]:
     return [
         card(agent),
         card(*[agent] * 25),
-        messages.ended(notice(agent, detail=text)),
-        messages.taken_over(notice(agent, detail=text)),
+        ended(agent),
+        messages.taken_over(agent, text),
         messages.status(agent, [RUN]),
-        messages.listing([agent] * 50),
+        messages.listing(*[[agent] * 50] * 3),
         messages.logs(agent, [LogEntry(AT, text, 1, agent.step, text)] * 40),
         messages.refused(Refusal(text or "x", text, text)),
         messages.which_repo([text], text, text),

@@ -13,18 +13,23 @@ from bot.grammar import (
     Cancel,
     Command,
     Diff,
+    Graph,
     Help,
     List,
     Logs,
+    Ref,
     Refusal,
     Retry,
+    Skip,
     Spawn,
     Status,
     Whoami,
+    Workflow,
 )
 from bot.parsing import parse
 from bot.slack_text import meaning, mentions, without_mention
-from engine.spec import MAX_TASK, AgentSpec
+from engine import AgentSpec, NodeSpec, WorkflowSpec
+from engine.spec import MAX_TASK
 
 NAMES = {"U1": "Ada", "C1": "general", "S1": "team"}
 
@@ -102,6 +107,10 @@ def spawn(task: str, **options: Any) -> Spawn:
     return Spawn(AgentSpec(task=task, **options))
 
 
+STEPS = Workflow(
+    WorkflowSpec("", (NodeSpec("a", AgentSpec("x")), NodeSpec("b", AgentSpec("y"), needs=("a",))))
+)
+
 COMMANDS: list[tuple[str, Command]] = [
     ("spawn fix the login", spawn("fix the login")),
     ("  spawn   fix  the login  ", spawn("fix  the login")),
@@ -152,16 +161,27 @@ COMMANDS: list[tuple[str, Command]] = [
     ("spawn don't", spawn("don't")),
     ("spawn 😀 :tada:", spawn("😀 :tada:")),
     ("spawn x" + "y" * (MAX_TASK - 1), spawn("x" + "y" * (MAX_TASK - 1))),
-    ("status 12", Status(12)),
-    ("status #12", Status(12)),
-    ("status agent 12", Status(12)),
-    ("status Agent #12", Status(12)),
-    ("logs 12", Logs(12)),
-    ("diff 12", Diff(12)),
-    ("cancel 12", Cancel(12)),
-    ("Cancel 12.", Cancel(12)),
-    ("stop 12", Cancel(12)),
-    ("retry 012", Retry(12)),
+    ("workflow a: x -> b: y", STEPS),
+    ("Workflow: a: x -> b: y", STEPS),
+    ("/agent workflow\na: x\nb: y", STEPS),
+    ("workflow ```\na: x\nb: y\n```", STEPS),
+    ("help workflow", Help("workflow")),
+    ("status 12", Status(Ref(12))),
+    ("status #12", Status(Ref(12))),
+    ("status agent 12", Status(Ref(12))),
+    ("status Agent #12", Status(Ref(12))),
+    ("logs 12", Logs(Ref(12))),
+    ("diff 12", Diff(Ref(12))),
+    ("cancel 12", Cancel(Ref(12))),
+    ("Cancel 12.", Cancel(Ref(12))),
+    ("stop 12", Cancel(Ref(12))),
+    ("retry 012", Retry(Ref(12))),
+    ("retry 12 --with “use pytest”", Retry(Ref(12), "use pytest")),
+    ("retry w5.test with: more care", Retry(Ref(workflow=5, key="test"), "more care")),
+    ("skip w5.test", Skip(Ref(workflow=5, key="test"))),
+    ("cancel W5", Cancel(Ref(workflow=5))),
+    ("status workflow w5", Status(Ref(workflow=5))),
+    ("graph w5", Graph(5)),
     ("list", List()),
     ("help", Help()),
     ("help spawn", Help("spawn")),
@@ -219,6 +239,14 @@ REFUSALS = [
     ("spawn --budget 1e9 fix", "“1e9” is no amount", ""),
     ("spawn --budget NaN fix", "“NaN” is no amount", ""),
     ("spawn " + "x" * (MAX_TASK + 1), "30,001 characters; at most 30,000", ""),
+    ("workflow", "There is no step in this", ""),
+    ("workflow fix the login", "There is no step in this", ""),
+    ("workflow --role dev a: x", "no option “--role”", ""),
+    ("workflow a:x", "At “a:x”: this may be a step or text", "workflow a: x"),
+    ("workflow\na: x\na: y", "Line 3, at “a: y”: two steps have", "workflow a: x\na-2: y"),
+    ("worflow a: x", "Did you mean `workflow`?", "workflow a: x"),
+    ("a: x -> b: y", "“a:” is no command", "workflow a: x -> b: y"),
+    ("note: x", "“note:” is no command", "spawn note: x"),
     ("status", "Which agent? Type `status 12`", ""),
     ("status twelve", "“twelve” is no agent's number", ""),
     ("status 0", "“0” is no agent's number", ""),
@@ -254,6 +282,8 @@ MENTIONS: list[tuple[str, Command]] = [
     ("fix the login", spawn("fix the login")),
     ("--repo api fix the login", spawn("fix the login", repo="api")),
     ("helm chart is broken", spawn("helm chart is broken")),
+    ("a: x -> b: y", spawn("a: x -> b: y")),
+    ("a: x\nb: y", spawn("a: x\nb: y")),
     ("status", Status(None)),
     ("cancel", Cancel(None)),
     ("retry", Retry(None)),
@@ -274,6 +304,10 @@ def test_mentions_of_the_bot(text: str, command: Command) -> None:
         ("list all endpoints in README.md", "spawn list all endpoints in README.md"),
         ("help me fix the login", "spawn help me fix the login"),
         ("cancel 12 please", "cancel 12"),
+        ("workflow runs fail in CI", "spawn workflow runs fail in CI"),
+        ("workflow", ""),
+        ("graph of the sales is broken", "spawn graph of the sales is broken"),
+        ("workflow a: x -> a: y", "workflow a: x -> a-2: y"),
     ],
 )
 def test_slips_in_mentions_start_nothing(text: str, suggestion: str) -> None:
@@ -284,7 +318,8 @@ def test_slips_in_mentions_start_nothing(text: str, suggestion: str) -> None:
 
 PIECES = st.sampled_from(
     [*"—–-\"'“”‘’«»#<>&|!@^`\n\t\0 $.,=", "--", "spawn ", "--role", "--timeout ", "--budget ", "12",
-     "status ", "help ", "list", "/agent ", "agent ", "\u00a0", "\ud800", "<@U1|", "&lt;", "1h", "ß"]
+     "status ", "help ", "list", "/agent ", "agent ", "\u00a0", "\ud800", "<@U1|", "&lt;", "1h", "ß",
+     "workflow ", "a: ", " -> ", "?g", "b(needs a): "]
 )  # fmt: skip
 TEXTS = st.one_of(
     st.text(),

@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from engine.api import Ledger
 from engine.commands import Incoming, record
+from engine.mending import Mending
 from engine.models import Clock
 from engine.outbox import Outbox
 from engine.requests import Wish
@@ -22,7 +23,7 @@ from engine.spec import AgentSpec, Origin, Person
 from engine.states import TERMINAL, Status
 from engine.station import Listeners, Outside, make_worker
 from engine.store import Database
-from engine.views import AgentView
+from engine.views import NodeView
 from engine.worker import Worker
 from engine.workflows import Workflows
 
@@ -64,6 +65,10 @@ class Station:
         return Workflows(self.db, self.settings)
 
     @property
+    def mending(self) -> Mending:
+        return Mending(self.workflows)
+
+    @property
     def ledger(self) -> Ledger:
         return Ledger(self.db)
 
@@ -94,18 +99,18 @@ class Station:
         async with self.db.writing() as session:
             await session.execute(update(Clock).values(seconds=Clock.seconds + seconds))
 
-    async def until(self, agent: int, arrived: Callable[[AgentView], bool]) -> AgentView:
+    async def until(self, agent: int, arrived: Callable[[NodeView], bool]) -> NodeView:
         """Wait for an agent to be as described; fails after a while."""
         async with asyncio.timeout(SECONDS):
             while not arrived(view := await self.ledger.agent(agent)):  # noqa: ASYNC110 - other tasks write
                 await asyncio.sleep(0.02)
             return view
 
-    async def ended(self, agent: int) -> AgentView:
+    async def ended(self, agent: int) -> NodeView:
         """Wait for an agent's end."""
         return await self.until(agent, lambda view: view.status in TERMINAL)
 
-    async def active(self, agent: int) -> AgentView:
+    async def active(self, agent: int) -> NodeView:
         """Wait until an agent has taken its first step."""
         return await self.until(
             agent, lambda view: view.status is Status.ACTIVE and view.step is not None
@@ -121,7 +126,7 @@ class Station:
             await self.outbox.release(delivery)
         return names
 
-    def on_branch(self, view: AgentView, path: str) -> str:
+    def on_branch(self, view: NodeView, path: str) -> str:
         """A file on an agent's branch."""
         return git("show", f"{view.work.branch}:{path}", cwd=self.shop)
 

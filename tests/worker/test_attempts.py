@@ -92,7 +92,7 @@ async def test_a_retry_goes_on_from_what_was_done(station: Station) -> None:
     failed = await station.ended(agent)
     assert failed.cause is Cause.MODEL
     station.script["twice"] = [Write("b.txt", "b")]
-    await station.workflows.retry(agent, await station.wish())
+    await station.mending.retry(agent, await station.wish())
     await worker.tick()
     view = await station.until(agent, lambda view: view.status is Status.COMPLETED)
     assert view.work.branch == failed.work.branch

@@ -12,7 +12,7 @@ from engine.executor import Step, Usage
 from engine.scripted import Action, Use, Wait, Write, failure
 from engine.settings import Repo
 from engine.states import Cause, Status
-from engine.views import AgentView, FileChange, NoteKind, Work
+from engine.views import FileChange, NodeView, NoteKind, Work
 from tests.repositories import checkout, commit, create, git, with_remote
 from tests.worker.conftest import Station
 
@@ -32,7 +32,7 @@ def serve(station: Station, path: Path, **settings: object) -> None:
     station.shop = path
 
 
-async def hello(station: Station, task: str = "Say hello", *actions: Action) -> AgentView:
+async def hello(station: Station, task: str = "Say hello", *actions: Action) -> NodeView:
     """An agent that writes hello.txt, from its spawn to its end."""
     station.script[task] = [HELLO, *actions]
     agent = await station.spawn(task)
@@ -40,10 +40,10 @@ async def hello(station: Station, task: str = "Say hello", *actions: Action) -> 
     return await station.ended(agent)
 
 
-async def again(station: Station, view: AgentView, *actions: Action) -> AgentView:
+async def again(station: Station, view: NodeView, *actions: Action) -> NodeView:
     """A further attempt of an agent that failed."""
     station.script[view.task] = actions
-    await station.workflows.retry(view.id, await station.wish())
+    await station.mending.retry(view.id, await station.wish())
     await (await station.worker()).tick()
     return await station.ended(view.id)
 

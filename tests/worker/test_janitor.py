@@ -17,7 +17,7 @@ from engine.models import Run
 from engine.scripted import Wait, Write, failure
 from engine.settings import Limits
 from engine.states import Cause, Status
-from engine.views import AgentView
+from engine.views import NodeView
 from engine.worker import Worker
 from tests.worker.conftest import Station, git
 
@@ -49,7 +49,7 @@ class House:
     janitor: Janitor
     clocks: Clocks
 
-    async def agent(self, task: str, **files: str) -> AgentView:
+    async def agent(self, task: str, **files: str) -> NodeView:
         """An agent that has written files and ended."""
         self.station.script[task] = [Write(name, content) for name, content in files.items()]
         agent = await self.station.spawn(task)
@@ -140,7 +140,7 @@ async def test_worktrees_of_an_agent_that_goes_on_are_left_alone(house: House) -
     await house.worker.tick()
     await station.ended(agent)
     await station.pass_time(KEEP + 1)
-    await station.workflows.retry(agent, await station.wish())
+    await station.mending.retry(agent, await station.wish())
     await house.ticks()
     assert (await station.ledger.agent(agent)).status is Status.PENDING
     assert house.there() == [agent]
@@ -226,7 +226,7 @@ async def test_a_run_that_others_ended_keeps_its_worktree_while_it_is_at_work_he
     assert (house.there(), await house.kept()) == ([view.id], [view.id])
 
 
-async def orphan(house: House, task: str = "lost", **files: str) -> tuple[AgentView, Path]:
+async def orphan(house: House, task: str = "lost", **files: str) -> tuple[NodeView, Path]:
     """A worktree whose worker died before it could say so."""
     agent = await house.station.spawn(task)
     view = await house.station.ledger.agent(agent)

@@ -21,7 +21,7 @@ from engine.spec import LARGEST_FILE, MOST_FILES, Context, File
 from engine.states import Cause, Direction, Status
 from engine.station import Listeners, Outside, make_janitor, make_worker
 from engine.trays import NAME, Trays, safe, unique
-from engine.views import AgentView, NoteKind
+from engine.views import NodeView, NoteKind
 from engine.worker import Worker
 from tests.worker.conftest import Station
 
@@ -159,12 +159,12 @@ class Hands:
         self.station.workers.append(made)
         return made
 
-    async def run(self, **spec: Any) -> AgentView:
+    async def run(self, **spec: Any) -> NodeView:
         agent = await self.station.spawn("work", **spec)
         await (await self.worker()).tick()
         return await self.station.ended(agent)
 
-    async def handouts(self, view: AgentView) -> dict[str, bytes]:
+    async def handouts(self, view: NodeView) -> dict[str, bytes]:
         async with self.station.db.reading() as session:
             found = await files.untold(session, view.id, view.attempt)
             return {each.name: await files.content(session, each.id) for each in found}
@@ -208,7 +208,7 @@ async def test_a_file_is_handed_out_once_however_many_attempts_there_are(hands: 
     assert await hands.handouts(view) == {"a.txt": b"one"}
     hands.leaves, hands.then = {"b.txt": "two"}, []
     [worker] = hands.station.workers
-    await hands.station.workflows.retry(view.id, await hands.station.wish())
+    await hands.station.mending.retry(view.id, await hands.station.wish())
     await worker.tick()
     view = await hands.station.until(view.id, lambda v: v.status is Status.COMPLETED)
     assert await hands.handouts(view) == {"a.txt": b"one", "b.txt": b"two"}

@@ -1,33 +1,26 @@
-"""The ledger's tables. What they mean stands in the README's design notes."""
+"""What people asked for, as a graph: threads, requests, nodes, and what goes with these."""
 
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.clock import now
 from engine.columns import Base, BigId, partial
-from engine.states import Cause, Direction, Kind, Status
+from engine.states import (
+    Cause,
+    Direction,
+    Kind,
+    OnFailure,
+    Status,
+)
 
-
-class Clock(Base):
-    """One row: how far the ledger's clock is ahead of the database's (tests only)."""
-
-    __tablename__ = "clock"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    seconds: Mapped[float] = mapped_column(default=0.0)
-
-
-class Person(Base):
-    """Somebody who asks; the row is locked while one of their agents is admitted."""
-
-    __tablename__ = "people"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
+EMPTY = text("''")
+# As text, since an index of some rows is used only where its condition is seen to hold.
+UNFINISHED = "status NOT IN ('completed', 'failed', 'cancelled', 'skipped')"
+ADMITTED = "status IN ('pending', 'active')"
 
 
 class Workflow(Base):
@@ -38,6 +31,7 @@ class Workflow(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     place: Mapped[str]
     thread: Mapped[str | None]
+    title: Mapped[str] = mapped_column(default="", server_default=EMPTY)
     created_at: Mapped[datetime] = mapped_column(default=now())
     version: Mapped[int] = mapped_column(default=0)  # of what the card shows
     shown: Mapped[int] = mapped_column(default=0)  # the version that the posted card shows
@@ -68,6 +62,11 @@ class Request(Base):
     by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     at: Mapped[datetime] = mapped_column(default=now())
     ended_at: Mapped[datetime | None]
+    title: Mapped[str] = mapped_column(default="", server_default=EMPTY)
+    on_failure: Mapped[OnFailure] = mapped_column(
+        default=OnFailure.CONTINUE, server_default=OnFailure.CONTINUE
+    )
+    reason: Mapped[str] = mapped_column(default="", server_default=EMPTY)  # why nothing was done
 
     __table_args__ = (partial("ix_requests_open", "workflow_id", where="ended_at IS NULL"),)
 
@@ -80,7 +79,13 @@ class Node(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     workflow_id: Mapped[int] = mapped_column(ForeignKey("workflows.id"), index=True)
     request_id: Mapped[int] = mapped_column(ForeignKey("requests.id"), index=True)
+    graph_id: Mapped[int | None] = mapped_column(
+        ForeignKey("requests.id")
+    )  # what began the graph that it is part of; null: it stands alone
     kind: Mapped[Kind] = mapped_column(default=Kind.AGENT)
+    key: Mapped[str] = mapped_column(default="", server_default=EMPTY)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("nodes.id"))
+    skipped_for: Mapped[int | None] = mapped_column(BigInteger)  # whose failure skipped it
     role: Mapped[str] = mapped_column(default="")
     task: Mapped[str]
     context: Mapped[str] = mapped_column(default="")  # what was said before
@@ -99,22 +104,48 @@ class Node(Base):
     requested_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
     policy: Mapped[dict[str, Any]]
     cancelled_by: Mapped[str | None]  # who asked a running agent to stop
+    redo: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )  # it begins again when the run has stopped
     branch: Mapped[str] = mapped_column(default="")
     commit_sha: Mapped[str] = mapped_column(default="")
     work: Mapped[dict[str, Any] | None]  # views.Work of the last attempt
     result: Mapped[str] = mapped_column(default="")
     error: Mapped[str] = mapped_column(default="")
     cause: Mapped[Cause | None]
+    data: Mapped[dict[str, Any] | None]  # structured output
 
     __table_args__ = (
         partial("ix_nodes_pending", "available_at", "id", where="status = 'pending'"),
         partial("ix_nodes_blocked", "requested_by", "id", where="status = 'blocked' AND unmet = 0"),
-        partial("ix_nodes_admitted", "requested_by", where="status IN ('pending', 'active')"),
+        partial("ix_nodes_admitted", "requested_by", where=ADMITTED),
         partial(
             "ix_nodes_cancelling", "id", where="status = 'active' AND cancelled_by IS NOT NULL"
         ),
         Index("ix_nodes_requested_by", "requested_by", "id"),
+        partial(
+            "ix_nodes_ready",
+            "workflow_id",
+            "kind",
+            "requested_by",
+            "id",
+            where="status = 'blocked' AND unmet = 0",
+        ),
+        partial("ix_nodes_unfinished", "request_id", where=UNFINISHED),
+        partial("ix_nodes_waiting", "workflow_id", where="status = 'waiting'"),
+        partial("uq_nodes_key", "workflow_id", "key", where="key <> ''", unique=True),
+        partial("ix_nodes_parent_id", "parent_id", where="parent_id IS NOT NULL"),
+        partial("ix_nodes_skipped_for", "skipped_for", where="skipped_for IS NOT NULL"),
     )
+
+
+class Need(Base):
+    """An edge of a graph: `node_id` begins when `on_id` is finished."""
+
+    __tablename__ = "needs"
+
+    node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id"), primary_key=True)
+    on_id: Mapped[int] = mapped_column(ForeignKey("nodes.id"), primary_key=True, index=True)
 
 
 class File(Base):
@@ -164,78 +195,3 @@ class Run(Base):
         partial("ix_runs_live", "lease_until", where="ended_at IS NULL"),
         partial("ix_runs_kept", "ended_at", where="pruned_at IS NULL AND workspace <> ''"),
     )
-
-
-class Command(Base):
-    """The inbox: what came in, recorded before it was acknowledged."""
-
-    __tablename__ = "commands"
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    key: Mapped[str] = mapped_column(unique=True)
-    kind: Mapped[str]
-    payload: Mapped[dict[str, Any]]
-    author: Mapped[str]
-    at: Mapped[datetime] = mapped_column(default=now())
-    tries: Mapped[int] = mapped_column(default=0)
-    done_at: Mapped[datetime | None]
-    outcome: Mapped[str] = mapped_column(default="")
-    reply: Mapped[dict[str, Any] | None]  # what to tell the author alone
-    reply_at: Mapped[datetime | None]  # when to try next; null = nothing to tell
-    reply_tries: Mapped[int] = mapped_column(default=0)
-
-    __table_args__ = (
-        partial("ix_commands_open", "id", where="done_at IS NULL"),
-        partial("ix_commands_reply", "reply_at", where="reply_at IS NOT NULL"),
-    )
-
-
-class Event(Base):
-    """What happened. Events with `notify` are the outbox."""
-
-    __tablename__ = "events"
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    workflow_id: Mapped[int] = mapped_column(ForeignKey("workflows.id"))
-    node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id"))
-    attempt: Mapped[int] = mapped_column(default=0)
-    name: Mapped[str]
-    data: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    at: Mapped[datetime] = mapped_column(default=now())
-    notify: Mapped[bool] = mapped_column(default=False)
-    tries: Mapped[int] = mapped_column(default=0)
-    sending_at: Mapped[datetime | None]
-    delivered_at: Mapped[datetime | None]
-    receipt: Mapped[dict[str, Any] | None]
-
-    __table_args__ = (
-        partial("ix_events_due", "workflow_id", "id", where="notify AND delivered_at IS NULL"),
-        Index("ix_events_node_id", "node_id", "id"),
-    )
-
-
-class Brake(Base):
-    """One row while claiming is paused."""
-
-    __tablename__ = "brake"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    by: Mapped[str]
-    at: Mapped[datetime] = mapped_column(default=now())
-    ends_runs: Mapped[bool] = mapped_column(default=False)  # running agents are handed back, too
-
-
-class Worker(Base):
-    """A process with slots."""
-
-    __tablename__ = "workers"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    host: Mapped[str]
-    pid: Mapped[int]
-    pid_started: Mapped[float]
-    started_at: Mapped[datetime] = mapped_column(default=now())
-    seen_at: Mapped[datetime] = mapped_column(default=now())
-    slots: Mapped[int]
-    repos: Mapped[list[str]]
-    version: Mapped[str]

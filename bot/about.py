@@ -1,0 +1,163 @@
+"""Commands about one agent, one step of a workflow, or a whole workflow."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from bot import grammar, messages
+from bot.access import Action
+from bot.asked import Asked, Done, Outcome, Told
+from bot.gatekeeper import Gatekeeper
+from bot.grammar import Ref
+from bot.messages import Message
+from bot.replies import packed
+from engine import Engine, Kind, NodeView, Settled, StaleMove
+
+AboutOne = (
+    grammar.Status | grammar.Logs | grammar.Diff | grammar.Cancel | grammar.Retry | grammar.Skip
+)
+Command = AboutOne | grammar.Graph
+ACTIONS: Mapping[type, Action] = {
+    grammar.Cancel: Action.CANCEL,
+    grammar.Retry: Action.RETRY,
+    grammar.Skip: Action.RETRY,
+}
+
+
+@dataclass(frozen=True)
+class About:
+    """Carries out what is asked about something that exists."""
+
+    engine: Engine
+    gate: Gatekeeper
+
+    async def do(self, command: Command, asked: Asked) -> Outcome:
+        """Carry it out; without an ID it is about the one agent, or the workflow, of the thread."""
+        if isinstance(command, grammar.Graph):
+            return await self._graph(command, asked)
+        match command.id:
+            case Ref(workflow=workflow, key="") if workflow:
+                return await self._about_workflow(command, workflow, asked)
+            case named:
+                return await self._about_node(command, named, asked)
+
+    async def _about_node(self, command: AboutOne, named: Ref | None, asked: Asked) -> Outcome:
+        verb = type(command).__name__.lower()
+        node = await self._node(named, asked)
+        if node is None:
+            return messages.which_agent(await self._here(asked), verb)
+        if node.kind is Kind.GATE and not isinstance(command, grammar.Skip | grammar.Cancel):
+            return messages.is_gate(node, verb)
+        action = ACTIONS.get(type(command), Action.READ)
+        if refusal := await self.gate.refusal(action, asked, node):
+            return refusal
+        return await self._tell_or_change(command, node, asked)
+
+    async def _about_workflow(self, command: AboutOne, workflow: int, asked: Asked) -> Outcome:
+        """Of a whole workflow one can see how it stands, and stop it."""
+        card = await self.engine.ledger.workflow(workflow)
+        owner = card.requester.id if card.requester else ""
+        if isinstance(command, grammar.Cancel):
+            if refusal := await self.gate.refused(Action.CANCEL, asked, card.origin, owner):
+                return refusal
+            return await self._cancel_all(workflow, asked)
+        if refusal := await self.gate.refused(Action.READ, asked, card.origin, owner):
+            return refusal
+        if isinstance(command, grammar.Status):
+            return messages.card(card)
+        return messages.which_agent(list(card.nodes), type(command).__name__.lower())
+
+    async def _cancel_all(self, workflow: int, asked: Asked) -> Outcome:
+        try:
+            wish = asked.wish(_unless_pressed(asked, messages.workflow_stopping))
+            await self.engine.workflows.cancel_all(workflow, wish)
+        except Settled:
+            raise
+        except StaleMove:
+            return messages.workflow_ended(workflow)
+        return Done.SETTLED
+
+    async def _graph(self, command: grammar.Graph, asked: Asked) -> Outcome:
+        workflow = command.workflow
+        if workflow is None:
+            workflow = await self.engine.ledger.workflow_in(asked.origin)
+        if workflow is None:
+            return messages.no_workflow()
+        card = await self.engine.ledger.workflow(workflow)
+        if refusal := await self.gate.refused(Action.READ, asked, card.origin, ""):
+            return refusal
+        wish = asked.wish(_unless_pressed(asked, messages.graph_follows))
+        await self.engine.workflows.show_graph(workflow, wish)
+        return Done.SETTLED
+
+    async def _tell_or_change(self, command: AboutOne, agent: NodeView, asked: Asked) -> Outcome:
+        match command:
+            case grammar.Status():
+                return messages.status(agent, await self.engine.ledger.runs(agent.id))
+            case grammar.Logs():
+                return messages.logs(agent, await self.engine.ledger.log(agent.id))
+            case grammar.Diff():
+                wish = asked.wish(_unless_pressed(asked, messages.diff_follows))
+                await self.engine.workflows.show_diff(agent.id, wish)
+                return Done.SETTLED
+            case grammar.Cancel():
+                return await self._cancel(agent, asked)
+            case grammar.Retry(advice=advice):
+                return await self._retry(agent, advice, asked)
+            case grammar.Skip():
+                return await self._skip(agent, asked)
+            case _:
+                assert_never(command)
+
+    async def _cancel(self, agent: NodeView, asked: Asked) -> Outcome:
+        try:
+            wish = asked.wish(_unless_pressed(asked, messages.stopping))
+            await self.engine.workflows.cancel(agent.id, wish)
+        except Settled:
+            raise
+        except StaleMove:
+            return messages.has_ended(await self.engine.ledger.agent(agent.id))
+        return Done.SETTLED
+
+    async def _skip(self, node: NodeView, asked: Asked) -> Outcome:
+        try:
+            await self.engine.mending.skip(
+                node.id, asked.wish(_unless_pressed(asked, messages.skipped))
+            )
+        except Settled:
+            raise
+        except StaleMove:
+            return messages.cannot_skip(await self.engine.ledger.agent(node.id))
+        return Done.SETTLED
+
+    async def _retry(self, agent: NodeView, advice: str, asked: Asked) -> Outcome:
+        try:
+            wish = asked.wish(lambda agent_id: packed(messages.retried(agent_id)))
+            await self.engine.mending.retry(agent.id, wish, advice)
+        except Settled:
+            raise
+        except StaleMove:
+            return messages.not_ended(await self.engine.ledger.agent(agent.id))
+        return Done.SETTLED
+
+    async def _node(self, named: Ref | None, asked: Asked) -> NodeView | None:
+        match named:
+            case None:
+                here = await self._here(asked)
+                return here[0] if len(here) == 1 else None
+            case Ref(agent=agent) if agent:
+                return await self.engine.ledger.agent(agent)
+            case Ref(workflow=workflow, key=key):
+                return await self.engine.ledger.node(workflow, key)
+
+    async def _here(self, asked: Asked) -> list[NodeView]:
+        if asked.origin.thread is None:
+            return []
+        return await self.engine.ledger.of_thread(asked.origin)
+
+
+def _unless_pressed(asked: Asked, said: Callable[[int], Message]) -> Told:
+    """A button's effect is seen in the thread; a typed command is answered as well."""
+    if asked.pressed:
+        return lambda _: None
+    return lambda agent: packed(said(agent))

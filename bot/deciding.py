@@ -1,0 +1,124 @@
+"""Deciding what people are asked: by button, by form or in words, by whoever may."""
+
+import re
+from dataclasses import dataclass
+
+from bot import messages
+from bot.access import Access, Action, Actor, Allowed, Denied, decide, deciders
+from bot.asked import Asked, Done, Outcome
+from bot.directory import Directory
+from bot.meaning import Thread, Verdict
+from bot.messages import buttons
+from bot.replies import packed
+from bot.settings import BotSettings
+from engine import (
+    Click,
+    Decided,
+    Decision,
+    Engine,
+    Gate,
+    HasVoted,
+    Inquiry,
+    InquiryKind,
+)
+
+VALUE = re.compile(r"(?P<id>[0-9]{1,18})\.(?P<revision>[0-9]{1,9})", re.ASCII)
+OWN_WORK = frozenset({InquiryKind.FAILURE, InquiryKind.CONFLICT})
+
+
+def action(inquiry: Inquiry) -> Action:
+    """What somebody does who decides an inquiry."""
+    if inquiry.kind is InquiryKind.PLAN:
+        return Action.CONFIRM
+    if inquiry.kind is InquiryKind.QUESTION:
+        return Action.STEER
+    return Action.RETRY if inquiry.kind in OWN_WORK else Action.APPROVE
+
+
+def may(inquiry: Inquiry, decision: Decision, actor: Actor, access: Access) -> Allowed | Denied:
+    """Whether somebody may decide; to refuse what one asked for oneself is always allowed."""
+    if decision is Decision.REJECT and actor.id == inquiry.requester.id:
+        return Allowed()
+    approvers = inquiry.approvers or None
+    owner = inquiry.requester.id
+    return decide(action(inquiry), actor, access, owner=owner, approvers=approvers)
+
+
+def asked_people(inquiry: Inquiry, access: Access) -> tuple[str, ...]:
+    """Whom an inquiry mentions: exactly those who can act."""
+    owner = inquiry.requester.id
+    wanted = action(inquiry)
+    if wanted in {Action.APPROVE, Action.CONFIRM}:
+        own = wanted is Action.CONFIRM and access.plan == "self"
+        return (owner,) if own else deciders(wanted, access, owner, inquiry.approvers or None)
+    return (owner,)
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """Carries out decisions, each as the person who takes it."""
+
+    engine: Engine
+    directory: Directory
+    settings: BotSettings
+
+    async def press(self, action: str, value: str, asked: Asked) -> Outcome:
+        """A button of what was shown; its value says which revision that was."""
+        found = VALUE.fullmatch(value)
+        if not found:
+            return Done.IGNORED
+        decision = buttons.DECISIONS[action]
+        return await self.take(Click(int(found["id"]), int(found["revision"]), decision), asked)
+
+    async def say(self, verdict: Verdict, thread: Thread, asked: Asked) -> Outcome:
+        """A decision in words, for the one open question that it can mean."""
+        ts = float(asked.payload.get("ts") or 0)
+        meant = [
+            inquiry
+            for inquiry in thread.inquiries
+            if inquiry.opened_at is not None
+            and inquiry.opened_at.timestamp() <= ts
+            and _is_about(inquiry, verdict)
+        ]
+        if len(meant) != 1:
+            return messages.which_inquiry(len(meant))
+        target = ""
+        if verdict.decision is Decision.SEND_BACK and isinstance(meant[0].matter, Gate):
+            target = verdict.key or next(iter(meant[0].matter.ancestors), "")
+        click = Click(meant[0].id, meant[0].revision, verdict.decision, verdict.comment, target)
+        return await self.take(click, asked)
+
+    async def take(self, click: Click, asked: Asked) -> Outcome:
+        """Take a decision, if the one who clicks may."""
+        inquiry = await self.engine.ledger.inquiry(click.inquiry_id)
+        channel = inquiry.origin.place.partition("/")[2]
+        actor = await self.directory.actor(asked.by.id, channel)
+        allowed = may(inquiry, click.decision, actor, self.settings.access)
+        if isinstance(allowed, Denied):
+            return messages.denied(allowed, asked.by.id)
+        try:
+            await self.engine.decisions.decide(
+                click,
+                asked.wish(lambda _: None),
+                lambda after: None if asked.pressed else packed(messages.voted(after)),
+            )
+        except Decided as late:
+            return messages.decided_late(late.inquiry)
+        except HasVoted:
+            return messages.has_voted()
+        return Done.SETTLED
+
+
+def _is_about(inquiry: Inquiry, verdict: Verdict) -> bool:
+    """Whether a decision in words can be meant for an inquiry; one to send back names a goal."""
+    if verdict.decision is Decision.SEND_BACK:
+        wanted = verdict.key
+        return isinstance(inquiry.matter, Gate) and (
+            not wanted or wanted in inquiry.matter.ancestors
+        )
+    if not verdict.key:
+        return True
+    names = (
+        {inquiry.node.key, f"w{inquiry.workflow_id}.{inquiry.node.key}"} if inquiry.node else set()
+    )
+    return verdict.key in names

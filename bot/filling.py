@@ -1,0 +1,115 @@
+"""Forms: opened by buttons, and what is done when they are sent off."""
+
+from dataclasses import dataclass, replace
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import grammar, messages, outline
+from bot.access import Denied
+from bot.acts import Acts
+from bot.asked import Asked, Done, Outcome
+from bot.deciding import VALUE, Deciding, may
+from bot.grammar import Ref, Refusal
+from bot.messages import buttons, forms
+from bot.messages.forms import Entered, View
+from engine import Click, Decision, Inquiry, Plan
+
+EXPIRED = "expired_trigger_id"  # Slack lets a form be opened for three seconds
+DECISIONS = {forms.SENDING_BACK: Decision.SEND_BACK, forms.ADVISING: Decision.RETRY}
+
+
+@dataclass(frozen=True)
+class Filling:
+    """Opens forms, and carries out what people entered in them."""
+
+    client: AsyncWebClient
+    acts: Acts
+    deciding: Deciding
+
+    async def open(self, action: str, value: str, asked: Asked) -> Outcome:
+        """Open the form that a button asks for."""
+        channel = str(asked.payload["channel"])
+        if action == buttons.ADVISE:
+            view = forms.advise(await self.acts.engine.ledger.agent(int(value)), channel)
+        else:
+            inquiry = await self._inquiry(value)
+            if inquiry is None:
+                return Done.IGNORED
+            if refusal := await self._refusal(inquiry, value, asked):
+                return refusal
+            view = _form(action, inquiry, channel)
+        return await self._show(view, asked)
+
+    async def _show(self, view: View, asked: Asked) -> Outcome:
+        try:
+            await self.client.views_open(trigger_id=str(asked.payload["trigger"]), view=view)
+        except SlackApiError as error:
+            if error.response.get("error") != EXPIRED:
+                raise
+            return messages.press_again()
+        return Done.IGNORED
+
+    async def _refusal(self, inquiry: Inquiry, value: str, asked: Asked) -> messages.Message | None:
+        """Nobody fills in a form for nothing."""
+        if inquiry.value != value or inquiry.decision is not None:
+            return messages.decided_late(inquiry)
+        channel = inquiry.origin.place.partition("/")[2]
+        actor = await self.deciding.directory.actor(asked.by.id, channel)
+        access = self.deciding.settings.access
+        if asked.by.id == inquiry.requester.id:
+            return None
+        allowed = may(inquiry, Decision.APPROVE, actor, access)
+        return messages.denied(allowed, asked.by.id) if isinstance(allowed, Denied) else None
+
+    async def take(self, asked: Asked) -> Outcome:
+        """Do what a form says that was sent off."""
+        sent = forms.entered(
+            {
+                "callback_id": asked.payload["form"],
+                "private_metadata": asked.payload["about"],
+                "state": {"values": asked.payload["values"]},
+            }
+        )
+        if sent.form == forms.ADVISING and sent.value.isdecimal():
+            return await self.acts.do(grammar.Retry(Ref(int(sent.value)), sent.text), asked)
+        inquiry = await self._inquiry(sent.value)
+        if inquiry is None:
+            return Done.IGNORED
+        if sent.form == forms.EDIT_PLAN:
+            return await self._edit(inquiry, sent, asked)
+        decision = DECISIONS.get(sent.form) or Decision(sent.decision)
+        click = Click(inquiry.id, _revision(sent.value), decision, sent.text, sent.target)
+        return await self.deciding.take(click, asked)
+
+    async def _edit(self, inquiry: Inquiry, sent: Entered, asked: Asked) -> Outcome:
+        """Put the changed plan in the place of the one that was shown."""
+        if not isinstance(inquiry.matter, Plan):
+            return Done.IGNORED
+        spec = outline.read(sent.text)
+        if isinstance(spec, Refusal):
+            return messages.refused(spec, asked.recorded.key)
+        before = inquiry.matter.workflow
+        kept = replace(spec, context=before.context, budget=spec.budget or before.budget)
+        return await self.acts.planning.edit(inquiry, _revision(sent.value), kept, asked)
+
+    async def _inquiry(self, value: str) -> Inquiry | None:
+        found = VALUE.fullmatch(value)
+        return await self.acts.engine.ledger.inquiry(int(found["id"])) if found else None
+
+
+def _form(action: str, inquiry: Inquiry, channel: str) -> View:
+    match action, inquiry.matter:
+        case buttons.EDIT, Plan(workflow=spec):
+            return forms.edit_plan(inquiry, outline.write(spec), channel)
+        case buttons.SEND_BACK, _:
+            return forms.send_back(inquiry, channel)
+        case buttons.ADVISE_ASKED, _:
+            return forms.advise(inquiry, channel)
+        case _:
+            return forms.commenting(inquiry, channel)
+
+
+def _revision(value: str) -> int:
+    found = VALUE.fullmatch(value)
+    return int(found["revision"]) if found else 0

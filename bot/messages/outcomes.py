@@ -1,0 +1,99 @@
+"""How inquiries stand: who decided what, and when. Pure."""
+
+from collections.abc import Mapping
+
+from bot.messages import blocks, naming, words
+from bot.messages.blocks import Block
+from engine import Decision, Inquiry, InquiryKind, InquiryStatus, Vote
+
+COMMENTS = 5  # that are shown
+COMMENT = 300  # characters
+SAID: Mapping[InquiryKind, Mapping[Decision, str]] = {
+    InquiryKind.PLAN: {Decision.APPROVE: "Started", Decision.REJECT: "Discarded"},
+    InquiryKind.GATE: {
+        Decision.APPROVE: "Approved",
+        Decision.REJECT: "Rejected",
+        Decision.SEND_BACK: "Sent back",
+    },
+    InquiryKind.PUSH: {Decision.APPROVE: "Push approved", Decision.REJECT: "Not pushed"},
+    InquiryKind.CONFLICT: {
+        Decision.RESOLVE: "Given to an agent",
+        Decision.RETRY: "Resolved by hand",
+        Decision.REJECT: "Stopped",
+    },
+    InquiryKind.FAILURE: {
+        Decision.RETRY: "Tried again",
+        Decision.SKIP: "Skipped",
+        Decision.REJECT: "Stopped",
+    },
+    InquiryKind.MERGE: {Decision.APPROVE: "Merge approved", Decision.REJECT: "Not merged"},
+}
+LAPSE: Mapping[InquiryKind, str] = {
+    InquiryKind.PLAN: "the plan is discarded",
+    InquiryKind.PUSH: "the branch stays where it is",
+    InquiryKind.FAILURE: "it stays failed",
+    InquiryKind.MERGE: "nothing is merged",
+}
+
+
+def word(inquiry: Inquiry) -> str:
+    """How an inquiry was closed, in a word or two."""
+    match inquiry.status:
+        case InquiryStatus.OPEN:
+            return "Changed"
+        case InquiryStatus.EXPIRED:
+            return "Not decided in time"
+        case InquiryStatus.WITHDRAWN:
+            return "Not asked any more"
+        case _:
+            named = SAID.get(inquiry.kind, {})
+            return named.get(inquiry.decision, "Decided") if inquiry.decision else "Decided"
+
+
+def closing(inquiry: Inquiry) -> str:
+    """How an inquiry was closed, by whom and when, in mrkdwn."""
+    said = f"*{word(inquiry)}*"
+    match inquiry.status:
+        case InquiryStatus.OPEN:
+            return f"{said}: see the newer one below"
+        case InquiryStatus.EXPIRED:
+            return f"{said}: {lapse(inquiry)}"
+        case InquiryStatus.WITHDRAWN:
+            return f"{said}: what it was about is gone"
+        case _:
+            return said + _by(deciding(inquiry))
+
+
+def _by(votes: tuple[Vote, ...]) -> str:
+    """Who decided, and when the last of them did."""
+    if not votes:
+        return ""
+    people = naming.people([vote.by.id for vote in votes])
+    at = votes[-1].at
+    return f" by {people}" + (f" on {naming.day(at)}" if at else "")
+
+
+def deciding(inquiry: Inquiry) -> tuple[Vote, ...]:
+    """The votes that led to the decision."""
+    return tuple(vote for vote in inquiry.votes if vote.decision is inquiry.decision)
+
+
+def lapse(inquiry: Inquiry) -> str:
+    """What it means that nobody decides."""
+    return LAPSE.get(inquiry.kind, "that is a no")
+
+
+def votes(inquiry: Inquiry, most: int = naming.MENTIONED) -> str:
+    """How many of the approvals that are needed are there, and whose; "" where one decides."""
+    given = [vote.by.id for vote in inquiry.votes if vote.decision is Decision.APPROVE]
+    if inquiry.quorum < 2:
+        return ""
+    counted = f"{len(given)} of {words.count(inquiry.quorum, 'approval')}"
+    return f"{counted}: {naming.people(given, most)}" if given else counted
+
+
+def comments(inquiry: Inquiry) -> list[Block]:
+    """What those who decided had to say."""
+    spoken = [vote for vote in inquiry.votes if vote.comment.strip()][-COMMENTS:]
+    lines = [(vote.by.name or vote.by.id, vote.comment) for vote in spoken]
+    return [blocks.plain(f"{words.bounded(words.flat(n), 60)}: {c}", COMMENT) for n, c in lines]

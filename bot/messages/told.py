@@ -1,0 +1,101 @@
+"""What people are answered about workflows, decisions and what they say to agents. Pure."""
+
+from datetime import UTC
+
+from bot.messages import blocks, outcomes, words
+from bot.messages.blocks import Message
+from engine import Decision, Inquiry, InquiryStatus
+
+
+def planned(workflow_id: int) -> Message:
+    """A plan was taken."""
+    return _line(f"Plan w{workflow_id} is in the thread; it starts when somebody presses Start")
+
+
+def plan_changed(workflow_id: int) -> Message:
+    """A changed plan was taken."""
+    return _line(f"Plan w{workflow_id} is changed; the new version is in the thread")
+
+
+def voted(inquiry: Inquiry) -> Message:
+    """A decision was taken; whether it was enough."""
+    if inquiry.status is InquiryStatus.OPEN:
+        given = sum(vote.decision is Decision.APPROVE for vote in inquiry.votes)
+        return _line(f"Counted: {given} of {words.count(inquiry.quorum, 'approval')}")
+    return _line(f"Your decision counts: {_lower(outcomes.word(inquiry))}")
+
+
+def decided_late(inquiry: Inquiry) -> Message:
+    """A decision came too late, or for something that was changed meanwhile."""
+    match inquiry.status:
+        case InquiryStatus.OPEN:
+            said = "This was changed meanwhile; decide about the newer version in the thread"
+        case InquiryStatus.EXPIRED:
+            said = f"Too late: nobody decided in time, so {outcomes.lapse(inquiry)}"
+        case InquiryStatus.WITHDRAWN:
+            said = "Too late: this is not asked any more, what it was about is gone"
+        case _:
+            said = f"Too late: {_lower(outcomes.word(inquiry))} already{_by(inquiry)}"
+    return _line(said)
+
+
+def _by(inquiry: Inquiry) -> str:
+    """Who decided, by name, for a mention does not work in every place."""
+    votes = outcomes.deciding(inquiry)
+    if not votes:
+        return ""
+    names = [words.bounded(words.flat(vote.by.name or vote.by.id), 30) for vote in votes[:3]]
+    at = votes[-1].at
+    when = f" at {at.astimezone(UTC):%H:%M} UTC" if at else ""
+    return f" by {', '.join(names)}{when}"
+
+
+def has_voted() -> Message:
+    """The same person has decided about the same thing before."""
+    return _line("You have decided about this already; one decision of each person counts")
+
+
+def which_inquiry(inquiries: int) -> Message:
+    """A decision was typed, and none or several things wait for one."""
+    if not inquiries:
+        return _line("Nothing waits for a decision in this thread")
+    said = f"{words.count(inquiries, 'decision')} are open in this thread; press a button instead"
+    return _line(said)
+
+
+def passed_on(agent_id: int) -> Message:
+    """Something was said to an agent that works, or is about to."""
+    return _line(f"Agent {agent_id} gets this at its next step")
+
+
+def goes_on(agent_id: int) -> Message:
+    """Something was said to an agent that has ended; another one goes on."""
+    return _line(f"Agent {agent_id} goes on with it")
+
+
+def skipped(node_id: int) -> Message:
+    """A node is left out."""
+    return _line(f"Agent {node_id} is skipped; what waited for it goes on without it")
+
+
+def graph_follows(workflow_id: int) -> Message:
+    """The graph was asked for."""
+    return _line(f"The graph of w{workflow_id} follows in its thread")
+
+
+def workflow_stopping(workflow_id: int) -> Message:
+    """A whole workflow is stopped."""
+    return _line(f"Workflow w{workflow_id} is being stopped; what was done is kept")
+
+
+def workflow_ended(workflow_id: int) -> Message:
+    """There is nothing left to stop in a workflow."""
+    return _line(f"Workflow w{workflow_id} has ended; there is nothing to stop")
+
+
+def _lower(said: str) -> str:
+    return said[:1].lower() + said[1:]
+
+
+def _line(said: str) -> Message:
+    return Message(words.notification(said), [blocks.plain(said)])

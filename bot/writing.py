@@ -1,0 +1,97 @@
+"""Notices, written: from facts of the ledger to messages and pictures."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import assert_never
+
+from bot import messages
+from bot.deciding import asked_people
+from bot.drawing import draw, draw_plan
+from bot.messages import Message
+from bot.posting import Enclosure
+from bot.settings import BotSettings
+from engine import (
+    Card,
+    Closed,
+    DiffAsked,
+    Ended,
+    Engine,
+    Fact,
+    Failed,
+    GraphAsked,
+    Inquiry,
+    MabError,
+    NodeView,
+    Notice,
+    Opened,
+    Plan,
+    SummedUp,
+    TakenOver,
+    integration,
+)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Finds the words, and what they need beside the notice."""
+
+    engine: Engine
+    settings: BotSettings
+
+    async def message(self, notice: Notice, card: Card) -> Message:
+        """The message that tells a notice."""
+        if isinstance(notice.fact, DiffAsked):
+            return messages.diff_file(notice.fact.agent, await self._diff(notice.fact.agent))
+        if isinstance(notice.fact, Opened):
+            return self._opened(notice.fact)
+        return _told(notice, notice.fact, card)
+
+    def _opened(self, opened: Opened) -> Message:
+        inquiry = opened.inquiry
+        people = asked_people(inquiry, self.settings.access)
+        return messages.opened(inquiry, people, again=opened.again, terms=self._terms(inquiry))
+
+    def closed(self, inquiry: Inquiry) -> Message:
+        """What takes the place of the message that asked."""
+        return messages.closed(inquiry, terms=self._terms(inquiry))
+
+    def _terms(self, inquiry: Inquiry) -> messages.Terms:
+        """What this installation adds to a plan."""
+        limits, policy = self.settings.limits, self.settings.agent
+        nodes = inquiry.matter.workflow.nodes if isinstance(inquiry.matter, Plan) else ()
+        merges = bool(integration(nodes))
+        return messages.Terms(policy.model, limits.budget_usd, policy.sandbox, merges)
+
+    async def picture(self, card: Card) -> Enclosure:
+        """The graph as it is now; of a plan that waits, the graph that it would be."""
+        plans = [each.matter for each in card.inquiries if isinstance(each.matter, Plan)]
+        name = f"w{card.workflow_id}.png"
+        if plans and not card.nodes:
+            png = await asyncio.to_thread(draw_plan, plans[0].workflow)
+        else:
+            png = await asyncio.to_thread(draw, card)
+        return Enclosure(name, f"The graph of workflow w{card.workflow_id}", png)
+
+    async def _diff(self, agent: NodeView) -> str:
+        try:
+            return await self.engine.diff(agent)
+        except MabError as error:
+            return f"The diff cannot be shown: {error}"
+
+
+def _told(notice: Notice, fact: Fact, card: Card) -> Message:
+    match fact:
+        case Ended(agent):
+            return messages.ended(agent, notice.at)
+        case SummedUp(summary):
+            return messages.summed_up(summary, notice.at)
+        case Failed(agent):
+            return messages.node_failed(agent, notice.at)
+        case TakenOver(agent, commit):
+            return messages.taken_over(agent, commit)
+        case GraphAsked():
+            return messages.graph(card)
+        case Closed() | Opened() | DiffAsked():
+            raise MabError(f"{notice.name} is not told in this way")
+        case other:
+            assert_never(other)

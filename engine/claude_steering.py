@@ -1,0 +1,77 @@
+"""What people say to an agent while it works, passed on to its CLI."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+from claude_agent_sdk import ClaudeSDKClient, CLIConnectionError, UserMessage
+
+from engine.executor import Watch
+
+
+class Steering:
+    """Passes on, in order and once, what people say, and knows what the model has not got yet.
+
+    A text that comes during the model's last answer begins another turn, with a result of its
+    own: until nothing is `outstanding`, a result is not the run's.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._client: ClaudeSDKClient | None = None  # while it can be spoken to
+        self._turn = asyncio.Lock()
+        self._waiting: set[str] = set()  # ids of messages that the CLI has in its line
+        self._error: Exception | None = None
+
+    @property
+    def outstanding(self) -> int:
+        """How many of the texts given to the CLI last the model has not got."""
+        return len(self._waiting)
+
+    def begin(self, client: ClaudeSDKClient) -> None:
+        """From now on the CLI can be spoken to."""
+        self._client = client
+
+    def end(self) -> None:
+        """From now on nobody is asked what people have said."""
+        self._client = None
+
+    async def pass_on(self) -> None:
+        """Ask what people have said, and say it."""
+        async with self._turn:
+            for text in await self._watch.spoken() if self._client else ():
+                await self._say(text)
+
+    async def between(self) -> None:
+        """The same for a hook of the CLI, which hides what is raised: `check` raises it."""
+        try:
+            await self.pass_on()
+        except Exception as error:  # noqa: BLE001 - see above
+            self._error = error
+
+    def check(self) -> None:
+        """Raise what the watch has raised in a hook."""
+        if self._error:
+            raise self._error
+
+    def taken(self, message: UserMessage) -> None:
+        """The CLI repeats each message when it gives it to the model."""
+        self._waiting.discard(message.uuid or "")
+
+    async def _say(self, text: str) -> None:
+        name = str(uuid4())
+        self._waiting.add(name)
+        if self._client:
+            with suppress(CLIConnectionError):  # it has died; its outcome says so
+                await self._client.query(_message(text, name))
+
+
+async def _message(text: str, name: str) -> AsyncIterator[dict[str, Any]]:
+    yield {
+        "type": "user",
+        "message": {"role": "user", "content": text},
+        "parent_tool_use_id": None,
+        "uuid": name,
+    }

@@ -1,0 +1,160 @@
+"""What people decide, and what follows from it, in one transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from engine import inquiries, matters, plans
+from engine import models as m
+from engine.clock import now
+from engine.commands import answer, settle
+from engine.consequences import Chosen, carry_out, run_out
+from engine.errors import InvalidSpec, StaleMove
+from engine.events import tell
+from engine.matters import CHOICES, Click, Inquiry, Plan
+from engine.notices import Opened
+from engine.requests import Wish, know
+from engine.states import Decision, InquiryStatus
+from engine.workflows import Workflows
+
+BATCH = 50
+Told = dict[str, Any] | None
+
+
+class Decided(StaleMove):
+    """The inquiry waits for nobody any more, or asks something else by now."""
+
+    def __init__(self, inquiry: Inquiry) -> None:
+        self.inquiry = inquiry
+        super().__init__(f"question {inquiry.id} is {inquiry.status}")
+
+
+class HasVoted(StaleMove):
+    """The same person has decided about the same thing already."""
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The verbs of those who are asked."""
+
+    workflows: Workflows
+
+    async def decide(
+        self, click: Click, wish: Wish, told: Callable[[Inquiry], Told] = lambda _: None
+    ) -> Inquiry:
+        """Count what somebody decides, and carry it out when that is enough.
+
+        Who may is the caller's to say, and `told` what they alone are answered. Raises NotFound;
+        Decided when it is too late, or when something else was shown than is asked now; HasVoted
+        for a second vote; InvalidSpec for what is no answer here.
+        """
+        async with self.workflows.db.reading() as session:
+            shown = await inquiries.inquiry(session, click.inquiry_id)
+        async with self.workflows.changing(shown.workflow_id) as session:
+            await settle(session, wish.key)
+            row = await self._open(session, click)
+            await know(session, wish.by)
+            await _vote(session, row, click, wish)
+            seen = await inquiries.inquiry(session, row.id)
+            counted = matters.tally(seen.votes, row.quorum)
+            if counted.decided is not None:
+                await self._close(session, row, counted.decided, click, wish)
+            after = await inquiries.inquiry(session, row.id)
+            await answer(session, wish.key, f"{click.decision} {row.id}", told(after))
+            return after
+
+    async def _open(self, session: AsyncSession, click: Click) -> m.Inquiry:
+        """The inquiry, locked, if it still asks what was shown."""
+        row, in_time = await inquiries.locked(session, click.inquiry_id)
+        current = row.status is InquiryStatus.OPEN and row.revision == click.revision
+        if not current:
+            raise Decided(await inquiries.inquiry(session, row.id))
+        if not in_time:  # the next tick writes it down
+            late = await inquiries.inquiry(session, row.id)
+            raise Decided(replace(late, status=InquiryStatus.EXPIRED))
+        if click.decision not in CHOICES[row.kind]:
+            raise InvalidSpec(f"{click.decision} is no answer to this question")
+        return row
+
+    async def _close(
+        self, session: AsyncSession, row: m.Inquiry, decision: Decision, click: Click, wish: Wish
+    ) -> None:
+        await inquiries.close(session, row.id, InquiryStatus.DECIDED, decision)
+        if row.node_id is None:
+            await self._plan(session, row, decision, wish)
+        else:
+            node = await session.get_one(m.Node, row.node_id, with_for_update=True)
+            await carry_out(session, row, node, Chosen(click, wish))
+
+    async def _plan(
+        self, session: AsyncSession, row: m.Inquiry, decision: Decision, wish: Wish
+    ) -> None:
+        request = await session.get_one(m.Request, row.request_id)
+        plan = matters.unpacked(row.kind, row.content)
+        if decision is Decision.APPROVE and isinstance(plan, Plan):
+            await plans.begin(session, plan, request, self.workflows.settings)
+        else:
+            await inquiries.give_reason(session, request.id, f"discarded by {wish.by.name}")
+
+    async def tick(self) -> None:
+        """Reject what nobody decided in time, and remind once of what waits for long."""
+        for inquiry_id, workflow_id in await self._due(m.Inquiry.expires_at <= now()):
+            async with self.workflows.changing(workflow_id) as session:
+                await _expire(session, inquiry_id)
+        for inquiry_id, workflow_id in await self._due(m.Inquiry.remind_at <= now()):
+            async with self.workflows.changing(workflow_id) as session:
+                await _remind(session, inquiry_id)
+
+    async def _due(self, when: ColumnElement[bool]) -> list[tuple[int, int]]:
+        due = select(m.Inquiry.id, m.Inquiry.workflow_id).where(
+            m.Inquiry.status == InquiryStatus.OPEN, when
+        )
+        async with self.workflows.db.reading() as session:
+            rows = await session.execute(due.order_by(m.Inquiry.id).limit(BATCH))
+            return [(row.id, row.workflow_id) for row in rows]
+
+
+async def _vote(session: AsyncSession, row: m.Inquiry, click: Click, wish: Wish) -> None:
+    mine = (row.id, row.revision, wish.by.id)
+    if await session.get(m.Vote, mine) is not None:
+        raise HasVoted(f"{wish.by.name} has decided about question {row.id} already")
+    session.add(
+        m.Vote(
+            inquiry_id=row.id,
+            revision=row.revision,
+            by=wish.by.id,
+            decision=click.decision,
+            comment=click.comment,
+            command_key=wish.key or None,
+        )
+    )
+    await session.flush()
+
+
+async def _expire(session: AsyncSession, inquiry_id: int) -> None:
+    """Expiry rejects; it never approves."""
+    over = select(m.Inquiry).where(
+        m.Inquiry.id == inquiry_id,
+        m.Inquiry.status == InquiryStatus.OPEN,
+        m.Inquiry.expires_at <= now(),
+    )
+    row = (await session.scalars(over.with_for_update())).one_or_none()
+    if row is None:
+        return
+    await inquiries.close(session, row.id, InquiryStatus.EXPIRED)
+    if row.node_id is None:
+        await inquiries.give_reason(session, row.request_id, "nobody decided in time")
+    else:
+        node = await session.get_one(m.Node, row.node_id, with_for_update=True)
+        await run_out(session, row, node)
+
+
+async def _remind(session: AsyncSession, inquiry_id: int) -> None:
+    row = await session.get_one(m.Inquiry, inquiry_id, with_for_update=True)
+    if row.status is InquiryStatus.OPEN and row.remind_at is not None:
+        row.remind_at = None
+        await session.flush()
+        tell(session, row.workflow_id, Opened(await inquiries.inquiry(session, row.id), again=True))

@@ -1,0 +1,136 @@
+"""The end of requests: each in exactly one terminal notice."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy import ColumnElement, func, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from engine import models as m
+from engine import reading
+from engine.clock import now
+from engine.events import tell
+from engine.models.graph import UNFINISHED
+from engine.models.talk import OPEN
+from engine.notices import Ended, Fact, Summary, SummedUp
+from engine.spec import Person
+from engine.states import Kind, Status
+from engine.views import NodeView, Work
+
+LISTED = 50  # nodes in a summary
+SHOWN = 1_500  # characters of a node's result in it
+
+
+async def end_requests(session: AsyncSession, workflow_id: int) -> None:
+    """End each open request whose nodes have all ended and that asks people nothing."""
+    unfinished = select(m.Node.id).where(m.Node.request_id == m.Request.id, text(UNFINISHED))
+    asking = select(m.Inquiry.id).where(m.Inquiry.request_id == m.Request.id, text(OPEN))
+    ending = (
+        update(m.Request)
+        .where(
+            m.Request.workflow_id == workflow_id,
+            m.Request.ended_at.is_(None),
+            ~unfinished.exists(),
+            ~asking.exists(),
+        )
+        .values(ended_at=now())
+        .returning(m.Request)
+        .execution_options(populate_existing=True)
+    )
+    for request in sorted(await session.scalars(ending), key=lambda each: each.id):
+        await _end(session, request)
+    await session.flush()
+
+
+async def _end(session: AsyncSession, request: m.Request) -> None:
+    nodes = (
+        select(m.Node)
+        .where(m.Node.request_id == request.id)
+        .order_by(m.Node.id.desc())
+        .limit(2)
+        .execution_options(populate_existing=True)
+    )
+    owned = list(await session.scalars(nodes))
+    lone = len(owned) == 1 and owned[0].kind is Kind.AGENT and not owned[0].key
+    fact: Fact = (
+        Ended(await reading.agent(session, owned[0].id))
+        if lone
+        else SummedUp(await _summary(session, request))
+    )
+    tell(session, request.workflow_id, fact, owned[0] if owned else None)
+
+
+async def _told_of(session: AsyncSession, request: m.Request) -> ColumnElement[bool]:
+    """The nodes that the end of a request tells of: its own, and the rest of their graphs."""
+    graph = select(m.Node.graph_id).where(
+        m.Node.request_id == request.id, m.Node.graph_id.is_not(None)
+    )
+    graphs = list(await session.scalars(graph.distinct()))
+    return (m.Node.workflow_id == request.workflow_id) & or_(
+        m.Node.request_id == request.id, m.Node.graph_id.in_(graphs)
+    )
+
+
+async def _summary(session: AsyncSession, request: m.Request) -> Summary:
+    """What became of a request; one that mends a graph tells of the whole graph."""
+    mine = await _told_of(session, request)
+    ids = select(m.Node.id).where(mine).order_by(m.Node.id).limit(LISTED)
+    nodes = await reading.agents(session, m.Node.id.in_(list(await session.scalars(ids))))
+    counted = select(m.Node.status, func.count()).where(mine).group_by(m.Node.status)
+    counts = {row[0]: row[1] for row in await session.execute(counted)}
+    who = await session.get_one(m.Person, request.by)
+    return Summary(
+        workflow_id=request.workflow_id,
+        title=request.title,
+        requester=Person(who.id, who.name),
+        status=_status(counts, request.reason),
+        began_at=request.at,
+        nodes=tuple(replace(node, result=node.result[:SHOWN]) for node in nodes),
+        counts=counts,
+        usage=await reading.used(session, mine),
+        duration_ms=await _lasted(session, request),
+        work=_whole(nodes) if len(nodes) == sum(counts.values()) else Work(),
+        reason=request.reason,
+    )
+
+
+def _status(counts: dict[Status, int], reason: str) -> Status:
+    """The verdict on a graph: one failure fails it, else one stop stops it."""
+    if counts.get(Status.FAILED):
+        return Status.FAILED
+    if counts.get(Status.CANCELLED) or reason or not counts.get(Status.COMPLETED):
+        return Status.CANCELLED
+    return Status.COMPLETED
+
+
+def _whole(nodes: Sequence[NodeView]) -> Work:
+    """The work that holds everything: of the one agent whose work no other builds upon."""
+    did = {node.id: node for node in nodes if _has_done(node)}
+    covered: set[int] = set()
+    needs = {node.id: node.needs for node in nodes}
+    for each in did:
+        covered |= _above(each, needs)
+    last = [did[each].work for each in did if each not in covered]
+    held = last if len(last) == 1 else [work for work in last if work.changed]
+    return held[0] if len(held) == 1 else Work()
+
+
+def _has_done(node: NodeView) -> bool:
+    return node.kind is Kind.AGENT and node.status is Status.COMPLETED and bool(node.work.branch)
+
+
+def _above(node_id: int, needs: Mapping[int, Sequence[int]]) -> set[int]:
+    """All that a node builds upon."""
+    found: set[int] = set()
+    ahead = list(needs[node_id])
+    while ahead:
+        each = ahead.pop()
+        if each not in found:
+            found.add(each)
+            ahead.extend(needs.get(each, ()))
+    return found
+
+
+async def _lasted(session: AsyncSession, request: m.Request) -> int:
+    ended = await session.scalar(select(m.Request.ended_at).where(m.Request.id == request.id))
+    return int((ended - request.at).total_seconds() * 1000) if ended else 0

@@ -1,0 +1,163 @@
+"""What people are told: the card, and the facts that are told once. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from engine.executor import Usage
+from engine.matters import Inquiry
+from engine.spec import Origin, Person
+from engine.states import Status
+from engine.views import NodeView, Work
+
+
+@dataclass(frozen=True)
+class Card:
+    """The live state of a workflow: what its card shows."""
+
+    workflow_id: int
+    version: int
+    nodes: tuple[NodeView, ...]
+    slots_busy: int = 0
+    slots: int = 0
+    paused_by: str = ""  # who has stopped all claiming; "" = nobody
+    title: str = ""
+    origin: Origin = field(default_factory=lambda: Origin("", None))
+    requester: Person | None = None  # of the first request
+    counts: Mapping[Status, int] = field(default_factory=dict)  # of all nodes, listed or not
+    inquiries: tuple[Inquiry, ...] = ()  # that are open
+    usage: Usage = field(default_factory=Usage)  # all nodes together
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a request for several nodes ended."""
+
+    workflow_id: int
+    title: str
+    requester: Person
+    status: Status  # COMPLETED, FAILED or CANCELLED
+    began_at: datetime
+    nodes: tuple[NodeView, ...]  # at most 50, their texts cut
+    counts: Mapping[Status, int]  # of all nodes
+    usage: Usage
+    duration_ms: int  # from the request to its end
+    work: Work = field(default_factory=Work)  # of the one node that holds everything, if there is
+    reason: str = ""  # why nothing was done: a plan was discarded, or its time was over
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A request for one agent has ended: its one terminal notice."""
+
+    agent: NodeView
+
+
+@dataclass(frozen=True)
+class SummedUp:
+    """A request for several nodes has ended: its one terminal notice."""
+
+    summary: Summary
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """An attempt was lost; the next one goes on."""
+
+    agent: NodeView
+    detail: str = ""  # the commit that holds what it had done, or ""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A node failed while others of its request go on."""
+
+    agent: NodeView
+
+
+@dataclass(frozen=True)
+class DiffAsked:
+    """Somebody wants to see what an agent changed."""
+
+    agent: NodeView
+
+
+@dataclass(frozen=True)
+class GraphAsked:
+    """Somebody wants to see the graph."""
+
+    by: Person
+
+
+@dataclass(frozen=True)
+class Opened:
+    """People are asked; `again` = reminded, or asked anew because something has changed."""
+
+    inquiry: Inquiry
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Closed:
+    """An inquiry waits for nobody any more; what was posted of it loses its buttons."""
+
+    inquiry: Inquiry
+
+
+Fact = Ended | SummedUp | TakenOver | Failed | DiffAsked | GraphAsked | Opened | Closed
+FACTS: Mapping[str, TypeAdapter[Any]] = {
+    "request.ended": TypeAdapter(Ended),
+    "workflow.ended": TypeAdapter(SummedUp),
+    "agent.taken_over": TypeAdapter(TakenOver),
+    "node.failed": TypeAdapter(Failed),
+    "diff.asked": TypeAdapter(DiffAsked),
+    "graph.asked": TypeAdapter(GraphAsked),
+    "inquiry.opened": TypeAdapter(Opened),
+    "inquiry.closed": TypeAdapter(Closed),
+}
+NAMES: Mapping[type[Fact], str] = {
+    Ended: "request.ended",
+    SummedUp: "workflow.ended",
+    TakenOver: "agent.taken_over",
+    Failed: "node.failed",
+    DiffAsked: "diff.asked",
+    GraphAsked: "graph.asked",
+    Opened: "inquiry.opened",
+    Closed: "inquiry.closed",
+}
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A notice that people have been told: its number, and where it stands."""
+
+    id: int
+    receipt: Mapping[str, Any]  # in the front end's words
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A fact that people must be told once, in order within its thread."""
+
+    id: int
+    at: datetime
+    fact: Fact
+    posted: tuple[Posted, ...] = ()  # Closed: what was posted of the inquiry
+
+    @property
+    def name(self) -> str:
+        """What kind of fact it is, in one word."""
+        return NAMES[type(self.fact)]
+
+
+def packed(fact: Fact) -> dict[str, Any]:
+    """A fact as JSON."""
+    return FACTS[NAMES[type(fact)]].dump_python(fact, mode="json")  # type: ignore[no-any-return]
+
+
+def unpacked(name: str, data: Mapping[str, Any]) -> Fact:
+    """A fact from JSON."""
+    return FACTS[name].validate_python(data)  # type: ignore[no-any-return]

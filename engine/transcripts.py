@@ -1,0 +1,34 @@
+"""Where the transcripts of sessions are kept, as an agent's run sees it. Pure."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from engine.errors import MabError
+
+if TYPE_CHECKING:  # the SDK takes most of a second to load
+    from claude_agent_sdk import SessionKey, SessionListSubkeysKey, SessionStoreEntry
+
+
+class TranscriptsAway(MabError):
+    """The transcripts cannot be reached now; this may pass by itself."""
+
+
+class Transcripts(Protocol):
+    """What the SDK needs of a SessionStore during a run; everything raises TranscriptsAway."""
+
+    async def append(self, key: "SessionKey", entries: "list[SessionStoreEntry]") -> None:
+        """Add lines to a transcript, all or none."""
+
+    async def load(self, key: "SessionKey") -> "list[SessionStoreEntry] | None":
+        """A transcript as it was appended; None where there is none."""
+
+    async def list_subkeys(self, key: "SessionListSubkeysKey") -> list[str]:
+        """The names of a session's other transcripts (of subagents)."""
+
+    async def holds(self, project: str, session_id: str) -> bool:
+        """Whether there is such a session to go on with."""
+
+
+def name(project: str, session_id: str, subpath: str = "") -> "SessionKey":
+    """What the SDK calls a transcript; without a subpath the session's own."""
+    key: SessionKey = {"project_key": project, "session_id": session_id}
+    return {**key, "subpath": subpath} if subpath else key

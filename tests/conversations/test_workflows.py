@@ -1,0 +1,34 @@
+"""Workflows in a thread: a plan that is confirmed, gates, mending, and one final message."""
+
+from bot.messages import APPROVE
+from engine import Status
+from engine.scripted import Write
+from tests.conversations.conftest import World, shown
+
+PLAN = (
+    "/agent workflow calculator: design: Write calculator spec -> "
+    "implement: Implement calculator -> test: Write tests"
+)
+
+
+async def test_a_workflow_goes_from_its_plan_to_its_final_message(world: World) -> None:
+    world.script = {
+        "calculator spec": [Write("spec.md", "add and subtract\n")],
+        "Implement": [Write("calculator.py", "def add(a, b): return a + b\n")],
+        "tests": [Write("test_calculator.py", "def test_add(): ...\n")],
+    }
+    await world.begins()
+    await world.says(PLAN)
+    card = await world.card()
+    plan = (await world.thread(card.ts, 2))[1]
+    assert "Plan for w1" in plan.text
+    assert await world.agents() == []
+    await world.slack.presses("you", plan, APPROVE)
+    for number in (1, 2, 3):
+        await world.agent(number, Status.COMPLETED)
+    thread = await world.thread(card.ts, 3)
+    assert "Workflow w1" in thread[-1].text
+    await world.until(lambda: "3 of 3" in shown(world.slack.thread("general", card.ts)[0]))
+    test = await world.agent(3, Status.COMPLETED)
+    for name in ("spec.md", "calculator.py", "test_calculator.py"):
+        assert world.on_branch(test, name)
