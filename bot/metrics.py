@@ -14,6 +14,8 @@ STANDING = {
     "active": ("mab_runs_active", "Runs that somebody owns"),
     "silent": ("mab_runs_silent", "Runs whose worker has not been heard of for a lease"),
     "slots": ("mab_slots", "Slots of all workers that are alive"),
+    "inquiries": ("mab_inquiries_open", "Questions that wait for people"),
+    "oldest_inquiry": ("mab_oldest_inquiry_seconds", "How long the first of them has waited"),
     "unsettled": ("mab_commands_unsettled", "Commands that nobody has interpreted"),
     "oldest_unsettled": ("mab_oldest_command_seconds", "How long the first of them has waited"),
     "undelivered": ("mab_notices_undelivered", "Notices that have not been told"),

@@ -9,8 +9,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from engine.cards import LIVE_WORKER_SECONDS
 from engine.clock import now
-from engine.models import Command, Event, Node, Run, Worker, Workflow
-from engine.states import Status
+from engine.models import Command, Event, Inquiry, Node, Run, Worker, Workflow
+from engine.states import InquiryStatus, Status
 from engine.store import Database
 
 
@@ -23,6 +23,8 @@ class Figures:
     active: int
     silent: int  # runs whose lease is over
     slots: int
+    inquiries: int  # that wait for people
+    oldest_inquiry: float
     unsettled: int  # commands that nobody has interpreted
     oldest_unsettled: float
     undelivered: int
@@ -34,6 +36,7 @@ async def figures(db: Database) -> Figures:
     """Look at the ledger; every query reads an index of what is open, not the history."""
     pending = Node.status == Status.PENDING
     live = Run.ended_at.is_(None)
+    asked = Inquiry.status == InquiryStatus.OPEN
     unsettled = Command.done_at.is_(None)
     undelivered = Event.notify & Event.delivered_at.is_(None)
     alive = Worker.seen_at > now(-LIVE_WORKER_SECONDS)
@@ -55,6 +58,8 @@ async def figures(db: Database) -> Figures:
             active=await many(_count(Run, live)),
             silent=await many(_count(Run, live, Run.lease_until < now())),
             slots=await many(select(func.sum(Worker.slots)).where(alive)),
+            inquiries=await many(_count(Inquiry, asked)),
+            oldest_inquiry=await age(Inquiry.opened_at, asked),
             unsettled=await many(_count(Command, unsettled)),
             oldest_unsettled=await age(Command.at, unsettled),
             undelivered=await many(_count(Event, undelivered)),

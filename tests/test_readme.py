@@ -1,7 +1,9 @@
 """What the README says is there, and what is there is in the README."""
 
+import asyncio
 import json
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import typer
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
+import engine
+from bot import outline
 from bot.access import Access
 from bot.cli import app
 from bot.grammar import Verb
@@ -19,7 +23,8 @@ from bot.metrics import Metrics
 from bot.options import EXAMPLES
 from bot.secrets import NAMED
 from bot.settings import START_LINES, BotSettings
-from engine import AgentPolicy, Limits, Poll, Repo
+from engine import AgentPolicy, Limits, Poll, Repo, WorkflowSpec
+from engine.recipes import fill, read
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text(encoding="utf-8")
@@ -137,13 +142,14 @@ def test_every_table_of_the_configuration_is_described() -> None:
         r"may stand at the top of `mab.toml` as well:(.*?)\. A table", README, re.DOTALL
     )
     assert top
-    assert set(names(top[1])) == set(BotSettings.model_fields) - tables
+    assert set(names(top[1])) == set(BotSettings.model_fields) - tables - {"workflows"}
+    assert "**`[workflows]`**" in README
 
 
 def test_every_variable_of_the_environment_is_described() -> None:
     told = {names(row[0])[0]: row[1] for row in rows("**The environment**")}
     settings = {_variable(name) for name in BotSettings.model_fields} - {
-        "MAB_REPOS", "MAB_ACCESS", "MAB_LIMITS", "MAB_AGENT", "MAB_POLL",
+        "MAB_REPOS", "MAB_ACCESS", "MAB_LIMITS", "MAB_AGENT", "MAB_POLL", "MAB_WORKFLOWS",
     }  # fmt: skip
     assert settings <= set(told)
     assert set(told) - settings - {"MAB_CONFIG"} <= NAMED
@@ -171,6 +177,30 @@ def test_the_example_of_the_configuration_can_be_read() -> None:
         assert all(Repo(**repo) for repo in given["repos"].values())
     wanted = tomllib.loads(START_LINES.format(example="U0123ABCD"))["access"]
     assert tomllib.loads(blocks[0])["access"] == wanted
+
+
+def test_the_example_of_a_workflow_file_can_be_run() -> None:
+    [block] = re.findall(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    spec = fill(read(block, "release.yml"), {"version": "1.4"})
+    assert [node.key for node in spec.nodes] == ["notes", "ok", "bump"]
+
+
+def test_the_example_of_a_workflow_as_text_is_understood() -> None:
+    text = only("/agent workflow").removeprefix("/agent workflow ")
+    spec = outline.read(text)
+    assert isinstance(spec, WorkflowSpec)
+    assert [node.key for node in spec.nodes] == ["design", "ok", "implement", "test"]
+
+
+def test_the_example_of_code_puts_a_plan_to_people(tmp_path: Path) -> None:
+    [block] = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    body = block.replace("Settings()", "settings") + "return await engine.ledger.workflow(1)\n"
+    code = f"async def run(settings):\n{textwrap.indent(body, '    ')}"
+    names = {**vars(engine)}
+    exec(compile(code, "README.md", "exec"), names)
+    settings = engine.Settings(home=tmp_path, repos={"shop": Repo(path=tmp_path / "shop")})
+    card = asyncio.run(names["run"](settings))
+    assert [inquiry.matter.workflow.title for inquiry in card.inquiries] == ["demo"]
 
 
 def test_the_example_of_a_table_as_json_works(monkeypatch: pytest.MonkeyPatch) -> None:
