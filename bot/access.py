@@ -42,6 +42,12 @@ class Access(BaseModel):
         return frozenset(entry for entry in named if entry.startswith("S"))
 
     @property
+    def named(self) -> frozenset[str]:
+        """Everybody who is named by an id of their own."""
+        listed = (*self.spawn, *self.approvers, *self.admin)
+        return frozenset(entry for entry in listed if entry[0] in "UWB")
+
+    @property
     def approvers(self) -> Entries:
         """Who may approve."""
         return self.admin if self.approve is None else self.approve

@@ -124,7 +124,8 @@ class Acts:
         mine = await self.engine.ledger.recent(asked.by.id, LISTED)
         here = await self.engine.ledger.unfinished_in(asked.place)
         actor = await self.directory.actor(asked.by.id)
-        known = arrange([*mine, *here], actor, self.settings.access)
+        waiting = await self.engine.ledger.waiting_for(asked.by.id)
+        known = arrange([*waiting, *mine, *here], actor, self.settings.access)
         return messages.listing(known.waiting, known.mine, known.here)
 
     async def _brake(self, command: grammar.Pause | grammar.Resume, asked: Asked) -> Outcome:

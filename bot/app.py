@@ -14,7 +14,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.intake import Kind, incoming
+from bot.intake import Kind, Ours, incoming
 from engine import Engine, Incoming, Origin, is_passing
 
 RECORD_SECONDS = 2.5  # of Slack's 3; what is not committed by then is not acknowledged
@@ -27,7 +27,7 @@ class Intake:
     """Records what comes in, and has somebody look at it."""
 
     engine: Engine
-    bot_user: Callable[[], Awaitable[str]]
+    ours: Callable[[], Awaitable[Ours]]
     recorded: Callable[[], None]
     seconds: Histogram
 
@@ -44,7 +44,7 @@ class Intake:
         return True
 
     async def _record(self, body: dict[str, Any]) -> None:
-        command = incoming(body, await self.bot_user())
+        command = incoming(body, await self.ours())
         if command is None or not await self._concerns_us(command):
             return
         if await self.engine.inbox.record(command):

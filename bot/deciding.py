@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from bot import messages
-from bot.access import Access, Action, Actor, Allowed, Denied, decide, deciders
+from bot.access import Access, Action, Actor, Allowed, Denied, Why, decide, deciders
 from bot.asked import Asked, Done, Outcome
 from bot.directory import Directory
 from bot.meaning import Thread, Verdict
@@ -36,7 +36,12 @@ def action(inquiry: Inquiry) -> Action:
 
 
 def may(inquiry: Inquiry, decision: Decision, actor: Actor, access: Access) -> Allowed | Denied:
-    """Whether somebody may decide; to refuse what one asked for oneself is always allowed."""
+    """Whether somebody may decide; to refuse what one asked for oneself is always allowed.
+
+    What a bot says is never a decision.
+    """
+    if actor.is_bot:
+        return Denied(action(inquiry), Why.BOT, asked_people(inquiry, access))
     if decision is Decision.REJECT and actor.id == inquiry.requester.id:
         return Allowed()
     approvers = inquiry.approvers or None

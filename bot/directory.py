@@ -9,6 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access import Actor
+from bot.intake import Ours
 from engine import Person
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ class Directory:
 
     client: AsyncWebClient
     groups: frozenset[str] = frozenset()  # the user groups that the access rules name
+    named: frozenset[str] = frozenset()  # everybody whom they name by an id of their own
     _kept: dict[tuple[str, ...], tuple[float, Any]] = field(default_factory=dict)
 
     async def me(self) -> dict[str, str]:
@@ -47,8 +49,15 @@ class Directory:
         """The bot's own user id."""
         return (await self.me())["user_id"]
 
+    async def ours(self) -> Ours:
+        """Who we are, and which bots are listened to."""
+        me = await self.me()
+        return Ours(me["user_id"], me["team_id"], self.named)
+
     async def account(self, user: str) -> Account:
         """A user, by id; one that Slack does not know is a stranger."""
+        if user.startswith("B"):  # a bot that has no user
+            return Account(Person(user, user), is_bot=True)
 
         async def ask() -> Account:
             try:

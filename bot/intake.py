@@ -5,6 +5,7 @@ several times, or as two events, is recorded once.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -32,46 +33,64 @@ class Kind(StrEnum):
 SAID = frozenset({"", "file_share", "thread_broadcast", "me_message"})  # subtypes of new messages
 
 
-def incoming(body: Body, bot_user: str) -> Incoming | None:
-    """The command that a request from Slack carries; None for what means nothing to us."""
+@dataclass(frozen=True)
+class Ours:
+    """Who we are in Slack, and which bots are listened to."""
+
+    user: str  # the bot's own
+    team: str
+    bots: frozenset[str] = frozenset()  # ids that the access rules name
+
+
+def incoming(body: Body, ours: Ours) -> Incoming | None:
+    """The command that a request from Slack carries; None for what means nothing to us.
+
+    In channels that several workspaces share, Slack names the team of the one who acts; a place
+    is named by ours.
+    """
+    found = _read(body, ours)
+    return found if found is None or found.author != ours.user else None
+
+
+def _read(body: Body, ours: Ours) -> Incoming | None:
     if "command" in body:
-        return _command(body)
+        return _command(body, ours.team)
     match body.get("type"):
         case "event_callback":
-            return _message(body, bot_user)
+            return _message(body, ours)
         case "block_actions":
-            return _action(body)
+            return _action(body, ours.team)
         case "message_action":
-            return _shortcut(body)
+            return _shortcut(body, ours.team)
         case "view_submission":
-            return _form(body)
+            return _form(body, ours.team)
         case _:
             return None
 
 
-def _command(body: Body) -> Incoming:
+def _command(body: Body, team: str) -> Incoming:
     payload = {
         "text": str(body.get("text", "")),
-        "team": str(body.get("team_id", "")),
+        "team": team,
         "channel": str(body["channel_id"]),
         "response_url": str(body.get("response_url", "")),
     }
     return Incoming(f"command:{body['trigger_id']}", Kind.COMMAND, payload, str(body["user_id"]))
 
 
-def _message(body: Body, bot_user: str) -> Incoming | None:
+def _message(body: Body, ours: Ours) -> Incoming | None:
     event: Body = body.get("event") or {}
     if event.get("type") not in {"app_mention", "message"}:
         return None
     if event.get("subtype") == "message_changed":
-        return _edit(body, event)
-    if str(event.get("subtype") or "") not in SAID or "user" not in event or event.get("bot_id"):
-        return None
+        return _edit(event, ours.team)
+    author = _author(event, ours.bots)
     text = str(event.get("text") or "")
-    addressed = event.get("channel_type") == "im" or slack_text.mentions(text, bot_user)
-    if not (addressed or event.get("thread_ts")):
+    addressed = event.get("channel_type") == "im" or slack_text.mentions(text, ours.user)
+    replies = event.get("thread_ts") and not event.get("bot_id")
+    if not author or not (addressed or replies):
         return None
-    team, channel, ts = str(body.get("team_id", "")), str(event["channel"]), str(event["ts"])
+    team, channel, ts = ours.team, str(event["channel"]), str(event["ts"])
     payload = {
         "text": text,
         "team": team,
@@ -81,17 +100,28 @@ def _message(body: Body, bot_user: str) -> Incoming | None:
         "files": _files(event),
     }
     kind = Kind.MESSAGE if addressed else Kind.REPLY
-    return Incoming(f"message:{team}/{channel}:{ts}", kind, payload, str(event["user"]))
+    return Incoming(f"message:{team}/{channel}:{ts}", kind, payload, author)
 
 
-def _edit(body: Body, event: Body) -> Incoming | None:
+def _author(event: Body, bots: frozenset[str]) -> str:
+    """Who said it, if we listen to them: people, and bots that are named."""
+    subtype, user = str(event.get("subtype") or ""), str(event.get("user") or "")
+    bot = str(event.get("bot_id") or "")
+    if not bot:
+        return user if subtype in SAID else ""
+    if subtype not in {*SAID, "bot_message"}:
+        return ""
+    return next((name for name in (user, bot) if name in bots), "")
+
+
+def _edit(event: Body, team: str) -> Incoming | None:
     """A message in a thread was changed by the one who wrote it."""
     message: Body = event.get("message") or {}
     edited: Body = message.get("edited") or {}
     user, thread = message.get("user"), message.get("thread_ts")
     if not (edited and user and thread) or message.get("bot_id"):
         return None
-    team, channel = str(body.get("team_id", "")), str(event["channel"])
+    channel = str(event["channel"])
     place, ts = f"{team}/{channel}", str(message["ts"])
     payload = {
         "text": str(message.get("text") or ""),
@@ -105,7 +135,7 @@ def _edit(body: Body, event: Body) -> Incoming | None:
     return Incoming(key, Kind.EDIT, payload, str(user))
 
 
-def _action(body: Body) -> Incoming | None:
+def _action(body: Body, team: str) -> Incoming | None:
     actions = body.get("actions") or []
     if not actions:
         return None
@@ -117,7 +147,7 @@ def _action(body: Body) -> Incoming | None:
         "action": str(action.get("action_id", "")),
         "value": str(action.get("value") or chosen.get("value") or ""),
         "block": str(action.get("block_id", "")),
-        "team": str((body.get("team") or {}).get("id", "")),
+        "team": team,
         "channel": str(channel),
         "thread": str(message.get("thread_ts") or container.get("thread_ts") or ""),
         "response_url": str(body.get("response_url", "")),
@@ -128,7 +158,7 @@ def _action(body: Body) -> Incoming | None:
     return Incoming(key, Kind.ACTION, payload, str((body.get("user") or {}).get("id", "")))
 
 
-def _shortcut(body: Body) -> Incoming | None:
+def _shortcut(body: Body, team: str) -> Incoming | None:
     message: Body = body.get("message") or {}
     channel = str((body.get("channel") or {}).get("id", ""))
     ts = str(message.get("ts", ""))
@@ -136,7 +166,7 @@ def _shortcut(body: Body) -> Incoming | None:
         return None
     payload = {
         "text": str(message.get("text") or ""),
-        "team": str((body.get("team") or {}).get("id", "")),
+        "team": team,
         "channel": channel,
         "ts": ts,
         "thread": str(message.get("thread_ts") or ts),
@@ -147,7 +177,7 @@ def _shortcut(body: Body) -> Incoming | None:
     return Incoming(key, Kind.SHORTCUT, payload, str((body.get("user") or {}).get("id", "")))
 
 
-def _form(body: Body) -> Incoming:
+def _form(body: Body, team: str) -> Incoming:
     """A form that was sent off; what it is about stands in its private metadata."""
     view: Body = body.get("view") or {}
     about = str(view.get("private_metadata") or "")
@@ -155,7 +185,7 @@ def _form(body: Body) -> Incoming:
         "form": str(view.get("callback_id", "")),
         "about": about,
         "values": dict((view.get("state") or {}).get("values") or {}),
-        "team": str((body.get("team") or {}).get("id", "")),
+        "team": team,
         "channel": about.partition(" ")[2],
         "thread": "",
     }

@@ -145,7 +145,8 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
     trace = program.metrics.trace()
     async with web_client(token, given.settings.slack_api_url, trace) as client:
         await tokens.require(client, app_token)
-        directory = Directory(client, given.settings.access.groups)
+        access = given.settings.access
+        directory = Directory(client, access.groups, access.named)
         surveyor = Surveyor(directory, Downloads(client))
         notifier = Notifier(
             engine,
@@ -165,9 +166,7 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
         inbox = program.add("inbox", interpret, BOT_SECONDS)
         program.add("replies", Replies(engine.inbox, client).tick, BOT_SECONDS)
         program.add("notices", notifier.tick, BOT_SECONDS)
-        app = build(
-            client, Intake(engine, directory.bot_user, inbox.wake, program.metrics.recorded)
-        )
+        app = build(client, Intake(engine, directory.ours, inbox.wake, program.metrics.recorded))
         async with sockets(app, app_token) as connected:
             program.probes["slack"] = connected.probe
             yield connected

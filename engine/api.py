@@ -22,7 +22,7 @@ from engine.outbox import Outbox
 from engine.plans import Plans
 from engine.settings import Settings
 from engine.spec import Origin
-from engine.states import TERMINAL, InquiryStatus
+from engine.states import TERMINAL, InquiryStatus, Status
 from engine.station import workshop
 from engine.store import Database
 from engine.talk import Talk
@@ -146,6 +146,11 @@ class Ledger:
         """A person's latest agents, oldest first."""
         async with self.db.reading() as session:
             return await reading.latest(session, limit, Node.requested_by == person)
+
+    async def waiting_for(self, person: str) -> list[NodeView]:
+        """What a person asked for that waits for a decision."""
+        waits = Node.status == Status.WAITING
+        return await self._agents(Node.requested_by == person, waits)
 
     async def latest(self, limit: int) -> list[NodeView]:
         """The newest agents of all, oldest of them first."""

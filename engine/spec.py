@@ -1,5 +1,6 @@
 """What a person asks for, checked. Pure."""
 
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -63,7 +64,7 @@ class AgentSpec:
     reads_only: bool = False  # no tool that changes anything
 
     def __post_init__(self) -> None:
-        if not self.task.strip():
+        if not _visible(self.task):
             raise InvalidSpec("the task is empty")
         if len(self.task) > MAX_TASK:
             raise InvalidSpec(
@@ -75,3 +76,8 @@ class AgentSpec:
             raise InvalidSpec("the budget must be more than zero")
         if self.max_failures is not None and not 1 <= self.max_failures <= MOST_TRIES:
             raise InvalidSpec(f"an agent can be tried 1 to {MOST_TRIES} times")
+
+
+def _visible(text: str) -> bool:
+    """Whether there is anything to read in a text: no letter may be a blank, or be invisible."""
+    return any(unicodedata.category(letter)[0] not in "CZ" for letter in text)
