@@ -12,7 +12,17 @@ from bot.directory import Directory
 from bot.filling import Filling
 from bot.grammar import Command, Ref, Refusal
 from bot.intake import Kind
-from bot.meaning import TABLE, Meaning, Speech, Thread, decides, opens_aside, scene, verdict
+from bot.meaning import (
+    TABLE,
+    Meaning,
+    Speech,
+    Thread,
+    addressed,
+    decides,
+    opens_aside,
+    scene,
+    verdict,
+)
 from bot.messages import Message, buttons
 from bot.parsing import begins_with_verb, parse
 from bot.replies import packed
@@ -71,9 +81,9 @@ class Conversation:
             case Kind.FORM:
                 return await self.filling.take(asked)
             case Kind.EDIT:
-                await self.engine.talk.reword(
-                    str(recorded.payload["edits"]), asked.typed, asked.wish(lambda _: None)
-                )
+                _, said = addressed(await self._thread(asked), asked.typed)
+                edited = str(recorded.payload["edits"])
+                await self.engine.talk.reword(edited, said, asked.wish(lambda _: None))
                 return Done.SETTLED
             case Kind.MESSAGE | Kind.REPLY if asked.payload["thread"] != asked.payload["ts"]:
                 return await self._in_thread(asked)
@@ -82,10 +92,7 @@ class Conversation:
 
     async def _in_thread(self, asked: Asked) -> Outcome:
         """What is said in a thread means what the table says."""
-        thread = Thread(
-            await self.engine.ledger.of_thread(asked.origin),
-            await self.engine.ledger.asked_in(asked.origin),
-        )
+        thread = await self._thread(asked)
         speech = await self._speech(asked, thread)
         match TABLE[speech][scene(thread, asked.typed)]:
             case Meaning.COMMAND | Meaning.SPAWN:
@@ -100,6 +107,12 @@ class Conversation:
                 return await self.talking.follow_up_if_alone(asked.typed, thread, asked)
             case Meaning.NOTHING:
                 return Done.IGNORED
+
+    async def _thread(self, asked: Asked) -> Thread:
+        return Thread(
+            await self.engine.ledger.of_thread(asked.origin),
+            await self.engine.ledger.asked_in(asked.origin),
+        )
 
     async def _speech(self, asked: Asked, thread: Thread) -> Speech:
         """Who speaks, and how."""
@@ -118,12 +131,12 @@ class Conversation:
         if said is not None:
             return await self.deciding.say(said, thread, asked)
         if speech is Speech.MENTION or decides(asked.typed):
-            return messages.which_inquiry(len(thread.inquiries))
+            return messages.which_inquiry(thread.inquiries)
         return Done.IGNORED
 
     async def _asked(self, recorded: Recorded) -> Asked:
         text = str(recorded.payload.get("text", ""))
-        if recorded.kind == Kind.MESSAGE:
+        if recorded.kind in {Kind.MESSAGE, Kind.EDIT}:
             text = slack_text.without_mention(text, await self.directory.bot_user())
         names = await self.directory.names(slack_text.users(text))
         by = (await self.directory.account(recorded.author)).person

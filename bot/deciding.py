@@ -7,11 +7,12 @@ from bot import messages
 from bot.access import Access, Action, Actor, Allowed, Denied, Why, decide, deciders
 from bot.asked import Asked, Done, Outcome
 from bot.directory import Directory
-from bot.meaning import Thread, Verdict
+from bot.meaning import Thread, Verdict, called
 from bot.messages import buttons
 from bot.replies import packed
 from bot.settings import BotSettings
 from engine import (
+    CHOICES,
     Click,
     Decided,
     Decision,
@@ -20,6 +21,8 @@ from engine import (
     HasVoted,
     Inquiry,
     InquiryKind,
+    MabError,
+    Settled,
 )
 
 VALUE = re.compile(r"(?P<id>[0-9]{1,18})\.(?P<revision>[0-9]{1,9})", re.ASCII)
@@ -77,53 +80,55 @@ class Deciding:
 
     async def say(self, verdict: Verdict, thread: Thread, asked: Asked) -> Outcome:
         """A decision in words, for the one open question that it can mean."""
-        ts = float(asked.payload.get("ts") or 0)
-        meant = [
-            inquiry
-            for inquiry in thread.inquiries
-            if inquiry.opened_at is not None
-            and inquiry.opened_at.timestamp() <= ts
-            and _is_about(inquiry, verdict)
-        ]
+        meant = [each for each in thread.inquiries if _is_about(each, verdict)]
         if len(meant) != 1:
-            return messages.which_inquiry(len(meant))
+            return messages.which_inquiry(meant or thread.inquiries)
+        if not await self._was_seen(meant[0], asked):
+            return messages.decided_late(meant[0])
         target = ""
         if verdict.decision is Decision.SEND_BACK and isinstance(meant[0].matter, Gate):
             target = verdict.key or next(iter(meant[0].matter.ancestors), "")
         click = Click(meant[0].id, meant[0].revision, verdict.decision, verdict.comment, target)
         return await self.take(click, asked)
 
+    async def _was_seen(self, inquiry: Inquiry, asked: Asked) -> bool:
+        """Whether what is asked now was there to be read before somebody replied."""
+        posted = (await self.engine.ledger.posted(inquiry)).get("ts")
+        return bool(posted) and float(str(posted)) <= float(asked.payload.get("ts") or 0)
+
     async def take(self, click: Click, asked: Asked) -> Outcome:
         """Take a decision, if the one who clicks may."""
+        try:
+            return await self._take(click, asked)
+        except Decided as late:
+            return messages.decided_late(late.inquiry)
+        except HasVoted:
+            return messages.has_voted()
+        except Settled:
+            raise
+        except MabError as error:
+            return messages.failed(error, asked.typed)
+
+    async def _take(self, click: Click, asked: Asked) -> Outcome:
         inquiry = await self.engine.ledger.inquiry(click.inquiry_id)
         channel = inquiry.origin.place.partition("/")[2]
         actor = await self.directory.actor(asked.by.id, channel)
         allowed = may(inquiry, click.decision, actor, self.settings.access)
         if isinstance(allowed, Denied):
             return messages.denied(allowed, asked.by.id)
-        try:
-            await self.engine.decisions.decide(
-                click,
-                asked.wish(lambda _: None),
-                lambda after: None if asked.pressed else packed(messages.voted(after)),
-            )
-        except Decided as late:
-            return messages.decided_late(late.inquiry)
-        except HasVoted:
-            return messages.has_voted()
+        await self.engine.decisions.decide(
+            click,
+            asked.wish(lambda _: None),
+            lambda after: None if asked.pressed else packed(messages.voted(after)),
+        )
         return Done.SETTLED
 
 
 def _is_about(inquiry: Inquiry, verdict: Verdict) -> bool:
     """Whether a decision in words can be meant for an inquiry; one to send back names a goal."""
-    if verdict.decision is Decision.SEND_BACK:
-        wanted = verdict.key
-        return isinstance(inquiry.matter, Gate) and (
-            not wanted or wanted in inquiry.matter.ancestors
-        )
-    if not verdict.key:
-        return True
-    names = (
-        {inquiry.node.key, f"w{inquiry.workflow_id}.{inquiry.node.key}"} if inquiry.node else set()
-    )
-    return verdict.key in names
+    if verdict.decision not in CHOICES[inquiry.kind]:
+        return False
+    if verdict.decision is Decision.SEND_BACK and isinstance(inquiry.matter, Gate):
+        return not verdict.key or verdict.key in inquiry.matter.ancestors
+    named = called(inquiry.node) if inquiry.node else frozenset()
+    return not verdict.key or verdict.key in named

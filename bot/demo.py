@@ -24,6 +24,12 @@ from bot.settings import BotSettings
 from engine import CHIPS, ConfigError, DemoModel, Limits, Repo, make_executor
 
 REAL = "real model, at most $1 per task"
+WORKFLOW = (
+    "/agent workflow greetings: "
+    'hello: Create a file called greeting.txt with the content "Hello from agent!" -> '
+    "?ok: Is the greeting good? -> "
+    'bye: Create a file called farewell.txt with the content "Goodbye from agent!"'
+)
 PLAYED = "demo model: it does what the examples ask; ANTHROPIC_API_KEY enables the real one"
 LABELS = (
     "Create a file",
@@ -138,7 +144,11 @@ def _settings(home: Path, repo: Path, slack: LocalSlack) -> DemoSettings:
         home=home / "mab",
         repos={repo.name: Repo(path=repo, push=False)},
         limits=Limits(budget_usd=BUDGET),
-        access=Access(admin=(slack.user("you").id,), spawn=("*",)),
+        access=Access(
+            admin=(slack.user("you").id,),
+            approve=(slack.user("reviewer").id, slack.user("teammate").id),
+            spawn=("*",),
+        ),
         http="off",
         slack_api_url=slack.api_url,
     )
@@ -150,11 +160,12 @@ def _chips(left: Leftovers) -> list[dict[str, str]]:
         {"Summarise the README"} if (left.repo / "README.md").is_file() else set()
     )
     pairs = zip(LABELS, CHIPS, strict=True)
-    return [
+    examples = [
         {"label": label, "text": f"/agent spawn {task}"}
         for label, task in pairs
         if left.is_sample or label in fitting
     ]
+    return [*examples, {"label": "A workflow with a gate", "text": WORKFLOW}]
 
 
 def _command() -> dict[str, object]:

@@ -205,3 +205,9 @@ def _files(message: Body) -> list[dict[str, Any]]:
         }
         for file in (message.get("files") or ())[:FILES]
     ]
+
+
+def message_of(key: str) -> str:
+    """The ts of the message that a command came with; "" for what was no message."""
+    kind, _, rest = key.partition(":")
+    return rest.rpartition(":")[2] if kind == "message" else ""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine import TERMINAL, Decision, Inquiry, InquiryKind, Kind, NodeView, Status
+from engine import TERMINAL, Decision, Gate, Inquiry, InquiryKind, Kind, NodeView, Status
 
 
 class Speech(StrEnum):
@@ -76,18 +76,19 @@ WORDS: Mapping[str, Decision] = {
     "skip": Decision.SKIP,
     "resolve": Decision.RESOLVE,
 }
-WORD = "|".join(sorted(WORDS, key=len, reverse=True))
+WORD = "|".join(sorted(WORDS, key=len, reverse=True)).replace(" ", r"\s+")
 WHOLE = re.compile(
     rf"(?P<word>{WORD})"
-    r"(?: (?:to )?(?!because\b|with\b|to\b)(?P<key>(?:w[0-9]+\.)?[a-z][a-z0-9_-]*))?"
-    r"(?:(?: (?:because|with)|\s?[,:;]) (?P<comment>.+))?",
-    re.IGNORECASE,
+    r"(?:\s+(?:to\s+)?(?!(?:because|with|to)\b)(?P<key>(?:w[0-9]+\.)?[a-z][a-z0-9_-]*))?"
+    r"(?:(?:\s+(?:because|with)|\s*[,:;])\s+(?P<comment>\S.*))?[.!]*",
+    re.IGNORECASE | re.DOTALL,
 )
-BEGINS = re.compile(rf"(?:{WORD})\b", re.IGNORECASE)
+BEGINS = re.compile(r"(?:approved?|reject(?:ed)?)\b", re.IGNORECASE)  # whatever follows
+# With a blank after the colon: 12:30 is a time, and https://… an address.
 ADDRESSED = re.compile(
-    r"(?P<who>(?:w[0-9]+\.)?[a-z0-9][a-z0-9_-]*)\s*:\s*(?P<text>\S.*)", re.DOTALL | re.IGNORECASE
+    r"(?P<who>(?:w[0-9]+\.)?[a-z0-9][a-z0-9_-]*)\s*:\s+(?P<text>\S.*)", re.DOTALL | re.IGNORECASE
 )
-ASIDE = re.compile(r"\s*<@(?P<who>[A-Z0-9]+)(?:\|[^<>]*)?>")
+ASIDE = re.compile(r"\s*<(?:@(?P<who>[A-Z0-9]+)|!)[^<>]*>")  # a person, a group, everybody
 
 
 @dataclass(frozen=True)
@@ -117,45 +118,63 @@ class Thread:
         left = [agent for agent in self.agents if agent.status not in TERMINAL]
         return sorted(left, key=lambda agent: (agent.status is not Status.ACTIVE, agent.id))
 
+    @property
+    def works(self) -> bool:
+        """Whether an agent works, or is about to."""
+        return any(agent.status in {Status.ACTIVE, Status.PENDING} for agent in self.agents)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The steps that a decision in words can name."""
+        nodes = [inquiry.node for inquiry in self.inquiries if inquiry.node]
+        gates = [each.matter for each in self.inquiries if isinstance(each.matter, Gate)]
+        before = frozenset(key for gate in gates for key in gate.ancestors)
+        return before.union(*(called(node) for node in nodes))
+
     def asked_by(self, person: str) -> bool:
         """Whether something here was asked for by this person."""
         owners = [*(n.requester.id for n in self.nodes), *(i.requester.id for i in self.inquiries)]
         return person in owners
 
 
+def called(node: NodeView) -> frozenset[str]:
+    """How people call a node in its thread, its number apart."""
+    return frozenset({node.key, f"w{node.workflow_id}.{node.key}"} if node.key else ())
+
+
 def scene(thread: Thread, text: str) -> Scene:
     """Which column counts for a text."""
-    if thread.inquiries and (_decides(thread, text) or not thread.unfinished):
+    named = addressed(thread, text)[0]
+    if named is None and thread.inquiries and (answers(thread, text) or not thread.works):
         return Scene.ASKED
-    waits_only = all(agent.status is Status.WAITING for agent in thread.unfinished)
-    if thread.inquiries and waits_only:
-        return Scene.ASKED
+    if decides(text) and verdict(text) is not None:
+        return Scene.ASKED  # what it was about is closed by now: that is said, not taken for a task
     if thread.unfinished:
         return Scene.RUNNING
     return Scene.ENDED if thread.agents else Scene.BARE
 
 
-def _decides(thread: Thread, text: str) -> bool:
-    free = any(asked.kind is InquiryKind.QUESTION for asked in thread.inquiries)
-    return free or decides(text)
+def answers(thread: Thread, text: str) -> bool:
+    """Whether a text is meant as a decision about what is asked, or as an answer to a question."""
+    if any(asked.kind is InquiryKind.QUESTION for asked in thread.inquiries) or decides(text):
+        return True
+    said = verdict(text)
+    return said is not None and (not said.key or said.key in thread.names)
 
 
 def decides(text: str) -> bool:
-    """Whether a text begins as a decision does."""
+    """Whether a text begins as an approval or a rejection does; it may say something else."""
     return BEGINS.match(text.strip()) is not None
 
 
 def verdict(text: str) -> Verdict | None:
     """The decision that a whole message is; None when it is something else."""
-    plain = " ".join(text.split()).rstrip(".!")
-    bare = WORDS.get(plain.lower())
-    if bare is not None:
-        return Verdict(bare)
-    found = WHOLE.fullmatch(plain)
+    found = WHOLE.fullmatch(text.strip())
     if not found:
         return None
-    comment = (found["comment"] or "").removeprefix("because ").strip()
-    return Verdict(WORDS[found["word"].lower()], (found["key"] or "").lower(), comment)
+    comment = re.sub(r"\Abecause\s+", "", found["comment"] or "", flags=re.IGNORECASE)
+    word = " ".join(found["word"].lower().split())
+    return Verdict(WORDS[word], (found["key"] or "").lower(), comment.strip())
 
 
 def addressed(thread: Thread, text: str) -> tuple[NodeView | None, str]:
@@ -164,12 +183,12 @@ def addressed(thread: Thread, text: str) -> tuple[NodeView | None, str]:
     if found:
         who = found["who"].lower()
         for agent in thread.agents:
-            if who in {str(agent.id), agent.key, f"w{agent.workflow_id}.{agent.key}"} - {""}:
+            if who in {str(agent.id), *called(agent)}:
                 return agent, found["text"].strip()
     return None, text
 
 
 def opens_aside(raw: str, bot_user: str) -> bool:
-    """Whether a text, as Slack delivers it, opens with a mention of someone else."""
+    """Whether a text, as Slack delivers it, opens with a mention of somebody else, or of all."""
     found = ASIDE.match(raw)
     return found is not None and found["who"] != bot_user

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import structlog
 
 from bot import messages
+from bot.intake import message_of
 from bot.messages import Attachment
 from bot.pace import Pace, TooFast
 from bot.posting import Enclosure, Failure, Mark, Poster, Spot, Trouble, understood
@@ -19,6 +20,7 @@ from engine import (
     Engine,
     Failed,
     GraphAsked,
+    Heard,
     Inquiry,
     LostLease,
     NodeView,
@@ -31,6 +33,7 @@ AT_ONCE = 8  # threads that are served side by side
 DUE = 100
 EDIT_PAUSE = 3.0  # seconds between two edits of one card
 LONGEST_PAUSE = 60.0
+TAKEN = "eyes"  # on what was said to an agent, once the agent has it
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -142,8 +145,8 @@ class Notifier:
     async def _tell(self, delivery: Delivery, spot: Spot, undelivered: Undelivered) -> None:
         """Post one notice, unless an earlier try has done so."""
         notice = undelivered.notice
-        if isinstance(notice.fact, Closed):
-            await self._close(spot, notice, notice.fact.inquiry)
+        if isinstance(notice.fact, Closed | Heard):
+            await self._show(spot, notice, notice.fact)
             await self.engine.outbox.delivered(delivery, notice, {})
             return
         message = await self.writer.message(notice, delivery.card)
@@ -192,6 +195,16 @@ class Notifier:
     async def _attach(self, spot: Spot, file: Attachment | Enclosure, since: str) -> None:
         if not (since and await self.poster.has_file(spot, file, since)):
             await self.poster.upload(spot, file)
+
+    async def _show(self, spot: Spot, notice: Notice, fact: Closed | Heard) -> None:
+        """Tell what needs no message of its own, on the messages that are there."""
+        match fact:
+            case Closed(inquiry):
+                await self._close(spot, notice, inquiry)
+            case Heard(keys):
+                for key in keys:
+                    if ts := message_of(key):
+                        await self.poster.react(spot, ts, TAKEN)
 
     async def _close(self, spot: Spot, notice: Notice, inquiry: Inquiry) -> None:
         """What was posted of an inquiry loses its buttons and says how it ended."""

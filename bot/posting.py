@@ -126,6 +126,15 @@ class Poster:
             metadata=mark.metadata,
         )
 
+    async def react(self, spot: Spot, ts: str, name: str) -> None:
+        """Put a reaction on a message; one that cannot be put is left out, nothing hangs on it."""
+        try:
+            await self.client.reactions_add(channel=spot.channel, timestamp=ts, name=name)
+        except SlackApiError as error:
+            failure = _refusal(error)
+            if failure.trouble is Trouble.UNCERTAIN or failure.retry_after:
+                raise
+
     async def upload(self, spot: Spot, file: Attachment | Enclosure) -> None:
         """Post a file."""
         await self.client.files_upload_v2(

@@ -19,6 +19,7 @@ from engine import (
     Fact,
     Failed,
     GraphAsked,
+    Heard,
     Inquiry,
     MabError,
     NodeView,
@@ -44,6 +45,8 @@ class Writer:
             return messages.diff_file(notice.fact.agent, await self._diff(notice.fact.agent))
         if isinstance(notice.fact, Opened):
             return self._opened(notice.fact)
+        if isinstance(notice.fact, GraphAsked) and (waits := _waiting_plan(card)):
+            return messages.plan_graph(waits.workflow)
         return _told(notice, notice.fact, card)
 
     def _opened(self, opened: Opened) -> Message:
@@ -64,19 +67,24 @@ class Writer:
 
     async def picture(self, card: Card) -> Enclosure:
         """The graph as it is now; of a plan that waits, the graph that it would be."""
-        plans = [each.matter for each in card.inquiries if isinstance(each.matter, Plan)]
-        name = f"w{card.workflow_id}.png"
-        if plans and not card.nodes:
-            png = await asyncio.to_thread(draw_plan, plans[0].workflow)
+        if waits := _waiting_plan(card):
+            png = await asyncio.to_thread(draw_plan, waits.workflow)
         else:
             png = await asyncio.to_thread(draw, card)
-        return Enclosure(name, f"The graph of workflow w{card.workflow_id}", png)
+        title = f"The graph of workflow w{card.workflow_id}"
+        return Enclosure(f"w{card.workflow_id}.png", title, png)
 
     async def _diff(self, agent: NodeView) -> str:
         try:
             return await self.engine.diff(agent)
         except MabError as error:
             return f"The diff cannot be shown: {error}"
+
+
+def _waiting_plan(card: Card) -> Plan | None:
+    """The plan that a workflow without nodes waits with."""
+    plans = [each.matter for each in card.inquiries if isinstance(each.matter, Plan)]
+    return plans[0] if plans and not card.nodes else None
 
 
 def _told(notice: Notice, fact: Fact, card: Card) -> Message:
@@ -91,7 +99,7 @@ def _told(notice: Notice, fact: Fact, card: Card) -> Message:
             return messages.taken_over(agent, commit)
         case GraphAsked():
             return messages.graph(card)
-        case Closed() | Opened() | DiffAsked():
+        case Closed() | Opened() | DiffAsked() | Heard():
             raise MabError(f"{notice.name} is not told in this way")
         case other:
             assert_never(other)

@@ -12,6 +12,7 @@ from engine.executor import AgentResult, Confinement, Executor, Job, Sandbox, St
 from engine.figures import Figures
 from engine.files import Handout
 from engine.matters import (
+    CHOICES,
     Click,
     Conflict,
     Failure,
@@ -30,6 +31,7 @@ from engine.notices import (
     Fact,
     Failed,
     GraphAsked,
+    Heard,
     Notice,
     Opened,
     Posted,
@@ -77,6 +79,7 @@ from engine.workflows import Workflows
 
 __all__ = [
     "CHIPS",
+    "CHOICES",
     "LARGEST_FILE",
     "MOST_FILES",
     "TERMINAL",
@@ -121,6 +124,7 @@ __all__ = [
     "Handed",
     "Handout",
     "HasVoted",
+    "Heard",
     "Inbox",
     "Incoming",
     "Inquiry",

@@ -1,7 +1,8 @@
 """The front door's rooms: everything that a front end may ask of the engine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
@@ -92,6 +93,11 @@ class Ledger:
         """One question that was put to people; raises NotFound."""
         async with self.db.reading() as session:
             return await inquiries.inquiry(session, inquiry_id)
+
+    async def posted(self, inquiry: Inquiry) -> Mapping[str, Any]:
+        """Where people were first shown this revision, in the front end's words; {} before."""
+        async with self.db.reading() as session:
+            return await inquiries.posted(session, inquiry)
 
     async def asked_in(self, origin: Origin) -> list[Inquiry]:
         """The questions that wait for people in a thread, first to last."""

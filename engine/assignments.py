@@ -1,20 +1,26 @@
 """What an attempt is given to do: a job, complete for an executor; and why one cannot be done."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+from engine import planner
 from engine.beginnings import Beginning
 from engine.briefing import Background, Tray, briefing
-from engine.executor import Confinement, Job
+from engine.budgets import OutOfBudget
+from engine.executor import AgentResult, Confinement, Job, Usage
 from engine.repos import RepositoryError
 from engine.runs import Given
 from engine.sandbox import SandboxMissing
+from engine.settings import AgentPolicy
 from engine.states import Cause
-from engine.views import NodeView
+from engine.views import Check, NodeView, NoteKind, Work
 from engine.workshop import Bench
 from engine.worktrees import DiskFull, WorktreeError
+
+OF_SHELLS = frozenset({NoteKind.BASH_OFF, NoteKind.UNCONFINED})
 
 
 @dataclass(frozen=True)
@@ -26,9 +32,29 @@ class Assignment:
     begin: Beginning
 
     @property
+    def check(self) -> str:
+        """The check that the task itself names, and that its work has to pass; or ""."""
+        return str(self.policy.get("check") or "")
+
+    def within(self, budget: Decimal) -> "Assignment":
+        """The same task, for at most so many US dollars."""
+        return replace(self, policy={**self.policy, "budget_usd": str(budget)})
+
+    @property
     def merges_only(self) -> bool:
         """Whether the work is done once the branches are merged."""
         return bool(self.policy.get("merges")) and not self.begin.clashed
+
+    @property
+    def plans(self) -> bool:
+        """Whether it is to answer with a plan, and leaves nothing else."""
+        return bool(self.policy.get("plans"))
+
+    def shown(self, work: Work) -> Work:
+        """What is told of the work in git."""
+        if not self.plans:
+            return work
+        return Work(notes=tuple(note for note in work.notes if note.kind not in OF_SHELLS))
 
 
 @dataclass(frozen=True)
@@ -42,6 +68,15 @@ class Site:
     trusted: bool
 
 
+def confinement(
+    policy: AgentPolicy, hidden: tuple[Path, ...], bench: Bench, tray: Tray | None
+) -> Confinement:
+    """What an agent's processes may reach beside their workspace."""
+    readable = (bench.tree.common_dir, *([tray.inside] if tray else []))
+    writable = (tray.out,) if tray else ()
+    return Confinement(policy.sandbox, policy.network, hidden, writable, readable)
+
+
 def job(task: Assignment, given: Given, tray: Tray, site: Site) -> Job:
     """The job of an attempt."""
     view, policy, bench = task.view, task.policy, site.bench
@@ -51,6 +86,8 @@ def job(task: Assignment, given: Given, tray: Tray, site: Site) -> Job:
         task.begin.clashed,
         given.advice,
         interrupted=bench.tree.head != bench.base.commit,
+        follows=view.parent_id is not None,
+        failed=_failed(view),
     )
     return Job(
         agent_id=view.id,
@@ -63,13 +100,31 @@ def job(task: Assignment, given: Given, tray: Tray, site: Site) -> Job:
         confinement=site.confinement,
         environment=site.environment,
         instructions=bench.instructions,
-        context=briefing(background, tray, given.files),
+        context=_context(task, briefing(background, tray, given.files)),
         trusted=site.trusted,
         session_id=given.session_id,
         project=given.project,
         reads_only=bool(policy.get("reads_only")),
         schema=policy.get("schema"),
     )
+
+
+def _failed(view: NodeView) -> Check | None:
+    """The check that the attempt before did not pass."""
+    check = view.work.check
+    return check if check and not check.passed else None
+
+
+def broken(error: BaseException, said: str, usage: Usage) -> AgentResult:
+    """The result of an attempt that was not carried out to its end, with what is known of it."""
+    detail = str(error) or repr(error)
+    return AgentResult(success=False, output=said, error=detail, cause=cause_of(error), usage=usage)
+
+
+def _context(task: Assignment, told: str) -> str:
+    if not task.plans:
+        return told
+    return f"{planner.instructions(gates=bool(task.policy['gates']))}\n\n{told}"
 
 
 def cause_of(error: BaseException) -> Cause:
@@ -83,5 +138,7 @@ def cause_of(error: BaseException) -> Cause:
             return Cause.WORKTREE
         case SandboxMissing():
             return Cause.SANDBOX
+        case OutOfBudget():
+            return Cause.BUDGET
         case _:
             return Cause.INTERNAL

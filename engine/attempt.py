@@ -10,25 +10,27 @@ from typing import Any
 import structlog
 
 from engine import processes
-from engine.assignments import Assignment, Site, cause_of, job
+from engine.assignments import Assignment, Site, broken, cause_of, confinement, job
 from engine.beginnings import beginning
 from engine.briefing import Tray
+from engine.bringing import bring
+from engine.budgets import Budgets
+from engine.checks import Checks
 from engine.errors import LostLease, MabError
 from engine.executor import AgentResult, Confinement, Executor, Job, Step, Usage
 from engine.leases import Claim
-from engine.matters import Conflict, Push
+from engine.matters import Conflict
 from engine.processes import ProcessTree
 from engine.runs import Ending, Runs
-from engine.sandbox import SandboxMissing, Shell, restrictions
+from engine.sandbox import Shell, restrictions
 from engine.settings import Settings
 from engine.states import Cause
 from engine.store import is_passing
 from engine.trays import Trays
-from engine.verdicts import Halt
-from engine.views import Check, NodeView, Note, Work
+from engine.verdicts import Halt, leave_for
+from engine.views import Check, NodeView, Note, NoteKind, Work
 from engine.workshop import Bench, Workshop
 
-COMMAND_SECONDS = 600.0  # for a repository's setup, and for its check
 RETURN_SECONDS = 8.0  # for an executor to return once its processes are gone
 log = structlog.get_logger()
 
@@ -47,12 +49,14 @@ class Tools:
     model_environment: Mapping[str, str]  # beside it, for the executor alone
     hidden: tuple[Path, ...]  # what agents must not read
 
+    @property
+    def budgets(self) -> Budgets:
+        """Sets aside what an attempt may cost."""
+        return Budgets(self.runs.workflows, self.runs.leases)
+
     def confinement(self, bench: Bench, tray: Tray | None = None) -> Confinement:
         """What an agent's processes may reach beside their workspace."""
-        policy = self.settings.agent
-        readable = (bench.tree.common_dir, *([tray.inside] if tray else []))
-        writable = (tray.out,) if tray else ()
-        return Confinement(policy.sandbox, policy.network, self.hidden, writable, readable)
+        return confinement(self.settings.agent, self.hidden, bench, tray)
 
 
 @dataclass
@@ -101,6 +105,8 @@ class Attempt:
 
     async def _carried_out(self) -> Ending:
         view, policy = await self.tools.runs.brief(self.claim)
+        if policy.get("lands"):
+            return await bring(self.tools.workshop, view, policy, self.halted)
         if policy.get("approved"):
             return await self._publish(view, str(policy["approved"]))
         origin = await self.tools.runs.origin(self.claim)
@@ -115,16 +121,16 @@ class Attempt:
         view = task.view
         self.workspace = bench.tree.path
         self.notes += await asyncio.to_thread(restrictions, self.tools.settings.agent.sandbox)
-        begun = self.tools.workshop.begun(bench, view, self.notes)
+        begun = task.shown(self.tools.workshop.begun(bench, view, self.notes))
         await self.tools.runs.opened(self.claim, str(bench.tree.path), begun)
         async with self.tools.workshop.mounts.in_use(bench.tree.common_dir):
             result = await self._until_halted(self._work(task, bench), task.policy)
         if self.halted is Halt.LOST:
             raise LostLease(f"agent {self.claim.agent_id}, attempt {self.claim.attempt}")
-        result, work = await self._bring_home(bench, view, result)
+        result, work = await self._bring_home(bench, task, result)
         taken = await self.tools.trays.take(view.id)
         work = replace(work, notes=(*self.notes, *work.notes, *taken.notes))
-        return Ending(self.halted, result, work, taken.files, _asks(result, work))
+        return Ending(self.halted, result, work, taken.files, leave_for(result, work))
 
     async def _publish(self, view: NodeView, commit: str) -> Ending:
         """Push what somebody has approved; everything else was done before."""
@@ -132,17 +138,18 @@ class Attempt:
         return Ending(self.halted, AgentResult(success=True, output=view.result), work)
 
     async def _bring_home(
-        self, bench: Bench, view: NodeView, result: AgentResult
+        self, bench: Bench, task: Assignment, result: AgentResult
     ) -> tuple[AgentResult, Work]:
         """Commit what was done; what cannot be committed stays in the worktree."""
+        view, keep = task.view, self.tools.workshop.keep
         try:
-            work = await self.tools.workshop.keep(bench, view, self.check)
-            if self.halted is Halt.HANDOVER:
+            work = Work() if task.plans else await keep(bench, view, self.check)
+            if task.plans or self.halted is Halt.HANDOVER:
                 await self.tools.workshop.discard(bench.tree.path)
         except MabError as error:
             log.exception("work not committed")
             failed = replace(result, success=False, error=str(error), cause=cause_of(error))
-            return failed, self.tools.workshop.begun(bench, view, ())
+            return failed, task.shown(self.tools.workshop.begun(bench, view, ()))
         return result, work
 
     async def _until_halted(
@@ -174,35 +181,31 @@ class Attempt:
             return working.result()
         if not isinstance(error, MabError):
             log.error("attempt failed unexpectedly", exc_info=error)
-        detail = str(error) or repr(error)
-        return AgentResult(
-            success=False, output=self.said, error=detail, cause=cause_of(error), usage=self.usage
-        )
+        return broken(error, self.said, self.usage)
 
     async def _work(self, task: Assignment, bench: Bench) -> AgentResult:
+        if task.plans:
+            return await self.tools.executor.run(await self._job(task, bench), self)
         repo = self.tools.settings.repos[task.view.repo]
+        checks = self._checks(bench)
+        if not task.merges_only:
+            task = task.within(await self.tools.budgets.reserve(self.claim))
         if repo.setup:
-            verdict = await self._command(repo.setup, bench)
+            verdict = await checks.run(repo.setup)
             if not verdict.passed:
                 return AgentResult(success=False, error=verdict.tail, cause=Cause.SETUP)
         if task.merges_only:
             result = AgentResult(success=True, output="Merged without conflicts.")
         else:
             result = await self.tools.executor.run(await self._job(task, bench), self)
-        if result.success and (check := str(task.policy.get("check") or repo.check)):
-            await self._test(check, bench)
+        result, self.check = await checks.judge(result, task.check, repo.check)
         return result
-
-    async def _test(self, check: str, bench: Bench) -> None:
-        """Run the repository's check; where nothing can be confined, say so instead."""
-        try:
-            self.check = await self._command(check, bench)
-        except SandboxMissing as error:
-            log.warning("not tested", reason=str(error))  # the note about Bash says it to people
 
     async def _job(self, task: Assignment, bench: Bench) -> Job:
         tools = self.tools
         given = await tools.runs.given(self.claim)
+        if given.forgotten:
+            self.notes.append(Note(NoteKind.SESSION_GONE))
         tray = await tools.trays.open(task.view.id, given.files, emptied=given.taken)
         return job(
             task,
@@ -220,10 +223,9 @@ class Attempt:
     def _environment(self) -> dict[str, str]:
         return {**self.tools.environment, processes.MARKER: self.claim.marker}
 
-    async def _command(self, command: str, bench: Bench) -> Check:
-        shell = Shell(bench.tree.path, self.tools.confinement(bench), self._environment())
-        ran = await shell.run(command, COMMAND_SECONDS)
-        return Check(command, ran.exit_code, ran.tail)
+    def _checks(self, bench: Bench) -> Checks:
+        walls = self.tools.confinement(bench)
+        return Checks(Shell(bench.tree.path, walls, self._environment()))
 
     async def started(self, pid: int) -> None:
         """The agent's root process runs (engine.executor.Watch)."""
@@ -261,10 +263,3 @@ class Attempt:
             if not is_passing(error):
                 raise
             log.warning("ledger not reached", agent=self.claim.agent_id, error=str(error))
-
-
-def _asks(result: AgentResult, work: Work) -> Push | None:
-    """Whether the work may leave only when somebody has looked at it."""
-    if not (result.success and work.protected):
-        return None
-    return Push(work.branch, work.commit, work.protected)

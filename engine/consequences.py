@@ -44,7 +44,9 @@ async def carry_out(session: AsyncSession, row: m.Inquiry, node: m.Node, chosen:
             await _after_failure(session, node, chosen)
         case InquiryKind.PLAN:
             raise AssertionError("a plan has no node")
-        case InquiryKind.TOOL | InquiryKind.QUESTION | InquiryKind.BUDGET | InquiryKind.MERGE:
+        case InquiryKind.MERGE:
+            await _land(session, row, node, chosen)
+        case InquiryKind.TOOL | InquiryKind.QUESTION | InquiryKind.BUDGET:
             raise InvalidSpec(f"{row.kind} cannot be decided yet")
         case _:
             assert_never(row.kind)
@@ -114,6 +116,15 @@ async def _publish(
     kept = {**(node.work or {}), "notes": [{"kind": n.kind, "detail": n.detail} for n in notes]}
     await move(session, node, Status.COMPLETED, work=kept)
     await follow_leftovers(session, node)
+
+
+async def _land(session: AsyncSession, row: m.Inquiry, node: m.Node, chosen: Chosen) -> None:
+    """Have a worker land the commit that was approved; else leave it where it is."""
+    if chosen.click.decision is Decision.APPROVE:
+        policy = {**node.policy, graphs.APPROVED: row.content["commit"]}
+        await move(session, node, Status.PENDING, policy=policy, available_at=now())
+        return
+    await move(session, node, Status.CANCELLED, cancelled_by=chosen.wish.by.id)
 
 
 async def _resolve(session: AsyncSession, row: m.Inquiry, node: m.Node, chosen: Chosen) -> None:

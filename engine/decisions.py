@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import inquiries, matters, plans
+from engine import inquiries, matters, plans, proposals
 from engine import models as m
 from engine.clock import now
 from engine.commands import answer, settle
@@ -93,6 +93,7 @@ class Decisions:
         self, session: AsyncSession, row: m.Inquiry, decision: Decision, wish: Wish
     ) -> None:
         request = await session.get_one(m.Request, row.request_id)
+        await proposals.call_off(session, request.id, wish.by.id)
         plan = matters.unpacked(row.kind, row.content)
         if decision is Decision.APPROVE and isinstance(plan, Plan):
             await plans.begin(session, plan, request, self.workflows.settings)
@@ -128,6 +129,7 @@ async def _vote(session: AsyncSession, row: m.Inquiry, click: Click, wish: Wish)
             by=wish.by.id,
             decision=click.decision,
             comment=click.comment,
+            target=click.target,
             command_key=wish.key or None,
         )
     )
@@ -146,6 +148,7 @@ async def _expire(session: AsyncSession, inquiry_id: int) -> None:
         return
     await inquiries.close(session, row.id, InquiryStatus.EXPIRED)
     if row.node_id is None:
+        await proposals.call_off(session, row.request_id, "")
         await inquiries.give_reason(session, row.request_id, "nobody decided in time")
     else:
         node = await session.get_one(m.Node, row.node_id, with_for_update=True)

@@ -12,7 +12,7 @@ from engine.clock import now
 from engine.events import tell
 from engine.models.graph import UNFINISHED
 from engine.models.talk import OPEN
-from engine.notices import Ended, Fact, Summary, SummedUp
+from engine.notices import Ended, Fact, Failed, Summary, SummedUp
 from engine.spec import Person
 from engine.states import Kind, Status
 from engine.views import NodeView, Work
@@ -52,12 +52,23 @@ async def _end(session: AsyncSession, request: m.Request) -> None:
     )
     owned = list(await session.scalars(nodes))
     lone = len(owned) == 1 and owned[0].kind is Kind.AGENT and not owned[0].key
+    lone = lone and not request.reason  # which tells of a plan
     fact: Fact = (
         Ended(await reading.agent(session, owned[0].id))
         if lone
         else SummedUp(await _summary(session, request))
     )
     tell(session, request.workflow_id, fact, owned[0] if owned else None)
+
+
+async def tell_failure(session: AsyncSession, node: m.Node) -> None:
+    """A node failed: people are told at once when its request goes on without it."""
+    if node.status is not Status.FAILED:
+        return
+    others = select(m.Node.id).where(m.Node.request_id == node.request_id, text(UNFINISHED))
+    asked = select(m.Inquiry.id).where(m.Inquiry.request_id == node.request_id, text(OPEN))
+    if await session.scalar(select(or_(others.exists(), asked.exists()))):
+        tell(session, node.workflow_id, Failed(await reading.agent(session, node.id)), node)
 
 
 async def _told_of(session: AsyncSession, request: m.Request) -> ColumnElement[bool]:

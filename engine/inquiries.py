@@ -1,8 +1,9 @@
 """Inquiries in the ledger: opened, shown, closed. What a decision does is said in `decisions`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +14,7 @@ from engine.clock import now
 from engine.errors import NotFound
 from engine.events import tell
 from engine.matters import KINDS, Inquiry, Matter, Vote, digest, packed, unpacked
-from engine.notices import Closed, Opened
+from engine.notices import NAMES, Closed, Opened
 from engine.spec import Origin, Person
 from engine.states import Decision, InquiryStatus
 
@@ -137,6 +138,19 @@ async def inquiry(session: AsyncSession, inquiry_id: int) -> Inquiry:
     raise NotFound(f"there is no question {inquiry_id}")
 
 
+async def posted(session: AsyncSession, shown: Inquiry) -> Mapping[str, Any]:
+    """Where its present revision was first put to people, in the front end's words; {} before."""
+    opening = (
+        select(m.Event)
+        .where(m.Event.inquiry_id == shown.id, m.Event.name == NAMES[Opened])
+        .order_by(m.Event.id)
+    )
+    for event in await session.scalars(opening):
+        if event.data["inquiry"]["revision"] == shown.revision:
+            return event.receipt or {}
+    return {}
+
+
 async def listed(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[Inquiry]:
     """The inquiries that meet all conditions, first to last."""
     query = (
@@ -182,6 +196,6 @@ async def _votes(session: AsyncSession, row: m.Inquiry) -> tuple[Vote, ...]:
         .order_by(m.Vote.at)
     )
     return tuple(
-        Vote(Person(who.id, who.name), vote.decision, vote.comment, vote.at)
+        Vote(Person(who.id, who.name), vote.decision, vote.comment, vote.at, vote.target)
         for vote, who in await session.execute(query)
     )

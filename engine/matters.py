@@ -21,6 +21,7 @@ class Plan:
 
     workflow: WorkflowSpec
     text: str = ""
+    planner: int = 0  # the agent that proposed it, which changes it as well; 0 = a person did
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Merge:
 
     commit: str
     onto: str  # the branch
+    agent_id: int = 0  # whose work it is
 
 
 Matter = Plan | Gate | Push | Conflict | Failure | Merge
@@ -101,6 +103,7 @@ class Vote:
     decision: Decision
     comment: str = ""
     at: datetime | None = None
+    target: str = ""  # gate: the key of the node that it is sent back to
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,14 @@ class Closed:
     inquiry: Inquiry
 
 
-Fact = Ended | SummedUp | TakenOver | Failed | DiffAsked | GraphAsked | Opened | Closed
+@dataclass(frozen=True)
+class Heard:
+    """An agent was given what people said to it."""
+
+    keys: tuple[str, ...]  # of the commands that brought it
+
+
+Fact = Ended | SummedUp | TakenOver | Failed | DiffAsked | GraphAsked | Opened | Closed | Heard
 FACTS: Mapping[str, TypeAdapter[Any]] = {
     "request.ended": TypeAdapter(Ended),
     "workflow.ended": TypeAdapter(SummedUp),
@@ -117,6 +124,7 @@ FACTS: Mapping[str, TypeAdapter[Any]] = {
     "graph.asked": TypeAdapter(GraphAsked),
     "inquiry.opened": TypeAdapter(Opened),
     "inquiry.closed": TypeAdapter(Closed),
+    "agent.heard": TypeAdapter(Heard),
 }
 NAMES: Mapping[type[Fact], str] = {
     Ended: "request.ended",
@@ -127,6 +135,7 @@ NAMES: Mapping[type[Fact], str] = {
     GraphAsked: "graph.asked",
     Opened: "inquiry.opened",
     Closed: "inquiry.closed",
+    Heard: "agent.heard",
 }
 
 

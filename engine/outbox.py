@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import cards, files, notices
@@ -206,13 +206,15 @@ class Outbox:
 
 
 async def _posted(session: AsyncSession, event: Event) -> tuple[Posted, ...]:
-    """The messages that asked what is closed now."""
+    """The messages that asked what is closed now, and had not been closed before."""
     if event.name != notices.NAMES[Closed]:
         return ()
+    before = (Event.inquiry_id == event.inquiry_id, Event.id < event.id)
+    closed = select(func.max(Event.id)).where(*before, Event.name == notices.NAMES[Closed])
     asked = select(Event).where(
-        Event.inquiry_id == event.inquiry_id,
+        *before,
         Event.name == notices.NAMES[Opened],
-        Event.id < event.id,
+        Event.id > func.coalesce(closed.scalar_subquery(), 0),
     )
     found = await session.scalars(asked.order_by(Event.id))
     return tuple(Posted(each.id, each.receipt) for each in found if each.receipt)

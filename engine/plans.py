@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import files, graphs, inquiries
+from engine import files, graphs, inquiries, planner, proposals
 from engine.commands import answer, settle
 from engine.dag import NodeSpec, WorkflowSpec, leaves
 from engine.errors import InvalidSpec, StaleMove
@@ -49,6 +49,17 @@ class Plans:
             workflow.version += 1
             return workflow.id
 
+    async def think(self, goal: AgentSpec, wish: Wish, *, gates: bool = True) -> int:
+        """Have an agent read the repository and propose a plan for a goal; gives its id.
+
+        It changes nothing. What it proposes is put to people, and what is said to it while that
+        waits has it propose another version. Without `gates` it proposes none. The steps work
+        where the goal says, with its model; its budget and timeout are those of the planning
+        agent. Raises as `Workflows.start`.
+        """
+        reader = replace(goal, role=planner.ROLE, reads_only=True, check="")
+        return await self.workflows.start(reader, wish, planner.policy(gates=gates))
+
     async def edit(self, inquiry_id: int, revision: int, plan: Plan, wish: Wish) -> None:
         """Put another plan in the place of one that waits; what was said about that one is void.
 
@@ -64,14 +75,17 @@ class Plans:
             if not waits or row.revision != revision:
                 raise StaleMove("this plan was decided or changed meanwhile")
             await know(session, wish.by)
-            request = await session.get_one(Request, row.request_id)
-            request.title = plan.workflow.title
-            request.on_failure = plan.workflow.on_failure
+            await proposals.retitle(session, row.request_id, plan.workflow)
+            await proposals.call_off(session, row.request_id, wish.by.id)
+            plan = replace(plan, planner=int(row.content.get("planner", 0)))
             await inquiries.change(session, row, _without_files(plan))
             await answer(session, wish.key, f"edit {inquiry_id}", wish.reply(inquiry_id))
 
     def check(self, spec: WorkflowSpec) -> None:
         """Raise InvalidSpec for what this installation does not offer."""
+        most = self.workflows.settings.limits.workflow_budget_usd
+        if spec.budget is not None and spec.budget > most:
+            raise InvalidSpec(f"the budget of a workflow is at most ${most} here")
         for node in spec.nodes:
             if isinstance(node.does, AgentSpec):
                 try:
@@ -88,6 +102,7 @@ def _without_files(plan: Plan) -> Plan:
 async def begin(session: AsyncSession, plan: Plan, request: Request, settings: Settings) -> None:
     """Make the nodes of a plan that was confirmed, in the transaction of the decision."""
     spec = plan.workflow
+    request.budget = spec.budget
     nodes = [*spec.nodes, *integration(spec.nodes)]
     made = await graphs.grow(session, nodes, request, settings)
     for added in nodes[len(spec.nodes) :]:

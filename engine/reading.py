@@ -178,6 +178,7 @@ def _view(node: m.Node, workflow: m.Workflow, who: m.Person, attempts: Sequence[
         duration_ms=sum(r.duration_ms for r in attempts),
         work=WORK.validate_python(node.work) if node.work else Work(branch=node.branch),
         model=str(node.policy.get("model", "")),
+        lands=str(node.policy.get("lands", "")),
         cancelling=node.cancelled_by is not None and node.status is Status.ACTIVE,
     )
 

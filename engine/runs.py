@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import files, graphs, inquiries, reading, talk
+from engine import files, graphs, inquiries, proposals, reading, talk
 from engine.advance import move
 from engine.clock import now
+from engine.endings import tell_failure
 from engine.errors import LostLease
 from engine.events import append, tell
 from engine.executor import AgentResult, Step, Usage
@@ -18,8 +19,7 @@ from engine.inquiries import Asking
 from engine.leases import Claim, Leases
 from engine.matters import Failure, Matter
 from engine.models import Message, Node, Request, Run
-from engine.models.graph import UNFINISHED
-from engine.notices import Failed, TakenOver
+from engine.notices import Heard, TakenOver
 from engine.reading import STEP, WORK, agent
 from engine.spec import File
 from engine.states import TERMINAL, OnFailure, Status
@@ -51,6 +51,7 @@ class Given:
     before: tuple[Handed, ...] = ()  # what the nodes that it needs, or continues, hand on
     session_id: str = ""  # of the agent that it continues
     project: str = ""  # under which its sessions are stored
+    forgotten: bool = False  # that agent had a session, and it is not kept any more
 
 
 @dataclass(frozen=True)
@@ -85,14 +86,16 @@ class Runs:
             node = await session.get_one(Node, claim.agent_id)
             last = await session.scalar(before.order_by(Run.attempt.desc()).limit(1))
             came = await files.attached(session, claim.agent_id)
+            known = await talk.session_of(session, node)
             return Given(
                 node.context,
                 came,
                 last != RunOutcome.LOST,
                 advice,
                 tuple(await reading.behind(session, claim.agent_id)),
-                await talk.session_of(session, node),
+                known,
                 talk.project(node),
+                forgotten=not known and await _has_spoken(session, node.parent_id),
             )
 
     async def opened(self, claim: Claim, workspace: str, work: Work) -> None:
@@ -129,24 +132,32 @@ class Runs:
                 return ()  # the rule, and it takes no write lock
         taking = update(Message).where(Message.id.in_(waiting)).values(taken_by=claim.attempt)
         async with self._writing(claim) as session:
-            taken = list(await session.scalars(taking.returning(Message)))
-            return tuple(message.text for message in sorted(taken, key=lambda each: each.id))
+            taken = sorted(await session.scalars(taking.returning(Message)), key=lambda m: m.id)
+            if keys := tuple(message.key for message in taken if message.key):
+                tell(session, claim.workflow_id, Heard(keys))
+            return tuple(message.text for message in taken)
 
     async def close(self, claim: Claim, ending: Ending) -> Verdict:
         """End the attempt and move its agent on; raises LostLease."""
-        result = ending.result
         async with self.workflows.changing(claim.workflow_id) as session:
             node = await session.get_one(Node, claim.agent_id, with_for_update=True)
             if (node.attempt, node.status) != (claim.attempt, Status.ACTIVE):
                 raise LostLease(f"agent {node.id} is at attempt {node.attempt}, {node.status}")
+            result, proposal = proposals.judged(node, ending.result)
+            ending = replace(ending, result=result)
             verdict = judge(_standing(node, ending), ending.halt, result)
-            ended = {"ended_at": now(), "outcome": verdict.outcome, "session_id": result.session_id}
+            ended = {"ended_at": now(), "outcome": verdict.outcome, "reserved": 0}
+            ended |= {"session_id": result.session_id}
             if ending.halt is not Halt.LOST:  # what a lost run had used was written at its steps
                 ended |= {**_spent(result.usage), "duration_ms": result.duration_ms}
             await self.leases.hold(session, claim, **ended)
             files.hand_out(session, node.id, claim.attempt, ending.files)
             await talk.give_back(session, node, result.unheard)
             await self._move(session, node, verdict, ending)
+            if proposal is not None and verdict.status is Status.COMPLETED:
+                await proposals.put(session, node, proposal)
+            if verdict.status in TERMINAL:
+                await talk.follow_leftovers(session, node)
             used = await session.get_one(Run, claim.key, populate_existing=True)
             repo, person = node.repo, node.requested_by
         self.charged(repo, person, Usage(used.tokens_in, used.tokens_out, used.cost, used.turns))
@@ -171,10 +182,9 @@ class Runs:
             case Status.WAITING if asks is not None:
                 asking = Asking(asks, node.workflow_id, node.request_id, node)
                 await inquiries.ask(session, asking)
-            case Status.FAILED:
-                await _tell_failure(session, node)
-        if verdict.status in TERMINAL:
-            await talk.follow_leftovers(session, node)
+            case Status.FAILED | Status.CANCELLED:
+                await proposals.pass_over(session, node)
+                await tell_failure(session, node)
         if verdict.outcome is RunOutcome.LOST and verdict.status is Status.PENDING:
             saved = ending.work.commit if ending.work.changed else ""
             lost = TakenOver(await agent(session, node.id), saved)
@@ -201,11 +211,10 @@ def _standing(node: Node, ending: Ending) -> Standing:
     )
 
 
-async def _tell_failure(session: AsyncSession, node: Node) -> None:
-    """A node failed: people are told at once when its request goes on without it."""
-    others = select(Node.id).where(Node.request_id == node.request_id, text(UNFINISHED))
-    if (await session.scalars(others.limit(1))).first() is not None:
-        tell(session, node.workflow_id, Failed(await agent(session, node.id)), node)
+async def _has_spoken(session: AsyncSession, agent_id: int | None) -> bool:
+    """Whether an agent has had a session."""
+    spoken = select(Run.attempt).where(Run.node_id == agent_id, Run.session_id != "").limit(1)
+    return agent_id is not None and await session.scalar(spoken) is not None
 
 
 def _spent(usage: Usage) -> dict[str, Any]:

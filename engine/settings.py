@@ -66,6 +66,8 @@ class Limits(Section):
     timeout_minutes: Annotated[float, Field(gt=0)] = 30
     max_turns: Annotated[int, Field(ge=1)] = 100
     budget_usd: Annotated[Decimal, Field(gt=0)] = Decimal(5)
+    workflow_budget_usd: Annotated[Decimal, Field(gt=0)] = Decimal(25)  # all steps together
+    daily_budget_usd: Annotated[Decimal, Field(gt=0)] = Decimal(50)  # of each person
     max_failures: Annotated[int, Field(ge=1)] = 3
     keep_hours: Annotated[float, Field(ge=0)] = 48  # worktrees of ended agents
     disk_gb: Annotated[float, Field(gt=0)] = 20  # all worktrees together

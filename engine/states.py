@@ -90,6 +90,7 @@ class Cause(StrEnum):
     REPOSITORY = "repository"
     WORKTREE = "worktree"
     SETUP = "setup"
+    CHECK = "check"  # the command that says whether its work is good
     SANDBOX = "sandbox"
     DISK = "disk"
     LOST = "lost"
@@ -97,6 +98,8 @@ class Cause(StrEnum):
     REJECTED = "rejected"  # by people, at a gate
     EXPIRED = "expired"  # nobody decided in time
     CONFLICT = "conflict"  # what it should start from cannot be merged
+    PLAN = "plan"  # what a planning agent answered is no plan
+    NOT_MERGED = "not_merged"  # it did not go into the base branch
 
 
 S = Status

@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from engine import proposals
 from engine.commands import answer, settle
 from engine.errors import NotFound
 from engine.events import append
@@ -97,22 +98,19 @@ async def _following(session: AsyncSession, node: Node) -> Node | None:
 async def continue_with(
     session: AsyncSession, before: Node, text: str, by: str, key: str = ""
 ) -> Node:
-    """A new agent that goes on with the branch and the session of one that has ended."""
-    request = Request(
-        workflow_id=before.workflow_id,
-        kind="follow_up",
-        by=by,
-        command_key=key or None,
-        title=text[:TITLE],
-    )
-    session.add(request)
-    await session.flush()
+    """A new agent that goes on with the branch and the session of one that has ended.
+
+    One whose plan waits proposes another version of it.
+    """
+    again = await proposals.again(session, before)
+    request, context = again or (await _request(session, before, text, by, key), "")
     node = Node(
         workflow_id=before.workflow_id,
         request_id=request.id,
         parent_id=before.id,
         role=before.role,
         task=text,
+        context=context,
         repo=before.repo,
         base=before.base,
         requested_by=by,
@@ -128,6 +126,19 @@ async def continue_with(
     return node
 
 
+async def _request(session: AsyncSession, before: Node, text: str, by: str, key: str) -> Request:
+    request = Request(
+        workflow_id=before.workflow_id,
+        kind="follow_up",
+        by=by,
+        command_key=key or None,
+        title=text[:TITLE],
+    )
+    session.add(request)
+    await session.flush()
+    return request
+
+
 def project(node: Node) -> str:
     """Under which name the sessions of a chain of agents are stored."""
     return str(node.policy.get("project") or f"agent:{node.id}")
@@ -135,7 +146,9 @@ def project(node: Node) -> str:
 
 def _plain(node: Node) -> dict[str, object]:
     """The policy without what was decided about that one run."""
-    once = {"merges", "approved", "conflict", "reads_only"}
+    once = {"merges", "approved", "conflict", "lands", "onto", "of"}
+    if not proposals.plans(node):
+        once.add("reads_only")
     return {name: value for name, value in node.policy.items() if name not in once}
 
 

@@ -1,10 +1,12 @@
 """What becomes of an agent when an attempt has ended. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from engine.executor import AgentResult
+from engine.matters import Push
 from engine.states import TRANSIENT, Cause, Status
+from engine.views import Check, Work
 
 FIRST_DELAY = 10.0  # seconds before a second attempt; doubled each time
 LONGEST_DELAY = 600.0
@@ -50,6 +52,27 @@ class Verdict:
     cause: Cause | None = None
     counts: bool = False  # as a failure
     delay: float = 0.0  # seconds before the next attempt
+
+
+def checked(result: AgentResult, check: Check) -> AgentResult:
+    """The result of an agent whose task names a check: work that fails it is not done."""
+    if check.passed:
+        return result
+    why = check.tail.strip() or _silent(check)
+    return replace(result, success=False, error=why, cause=Cause.CHECK)
+
+
+def _silent(check: Check) -> str:
+    if check.exit_code is None:
+        return f"{check.command} did not end in time"
+    return f"{check.command} ended with exit code {check.exit_code} and said nothing"
+
+
+def leave_for(result: AgentResult, work: Work) -> Push | None:
+    """What people are asked when work may leave only after somebody has looked at it."""
+    if not (result.success and work.protected):
+        return None
+    return Push(work.branch, work.commit, work.protected)
 
 
 def judge(standing: Standing, halt: Halt | None, result: AgentResult) -> Verdict:

@@ -73,6 +73,7 @@ class Work:
     fetch: str = ""  # the `git fetch …` line where there is no such page
     notes: tuple[Note, ...] = ()
     protected: tuple[str, ...] = ()  # not pushed because of these; somebody has to approve
+    onto: str = ""  # the base branch that it can be merged into; "" = not from here
 
     @property
     def changed(self) -> bool:
@@ -134,6 +135,7 @@ class NodeView:
     parent_id: int | None = None  # the agent whose session and branch it continues
     skipped_for: int | None = None  # the node because of which it was skipped
     asks: InquiryKind | None = None  # waiting: what people are asked
+    lands: str = ""  # the commit that it brings into a base branch, with no model
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Changes of a workflow: each is one transaction that ends by doing what follows from it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -42,11 +42,14 @@ class Workflows:
             yield session
             await advance(session, workflow_id, self.settings.limits.per_user)
 
-    async def start(self, spec: AgentSpec, wish: Wish) -> int:
+    async def start(
+        self, spec: AgentSpec, wish: Wish, policy: Mapping[str, Any] | None = None
+    ) -> int:
         """Accept a request for one agent and settle the command that asked for it.
 
-        Gives the agent's id. Raises InvalidSpec for a repository that is not configured,
-        AlreadyStarted for a repetition, StaleMove when the command was carried out already.
+        `policy` is added to what the settings say. Gives the agent's id. Raises InvalidSpec for
+        a repository that is not configured, AlreadyStarted for a repetition, StaleMove when the
+        command was carried out already.
         """
         self.check(spec)
         async with self.db.writing() as session:
@@ -57,6 +60,7 @@ class Workflows:
                 await refuse_repetition(session, spec, wish)
             request = await open_request(session, workflow.id, "spawn", wish)
             node = agent_node(spec, request, self.settings)
+            node.policy = {**node.policy, **(policy or {})}
             session.add(node)
             await session.flush()
             files.attach(session, node.id, spec.files)

@@ -86,6 +86,12 @@ ADVICE = {
         "The repository's setup command failed, so the agent did not begin.",
         "Put the `setup` command of this repository in `mab.toml` right, then press Retry.",
     ),
+    Cause.CHECK: Advice(
+        "its check failed",
+        "The step's check failed; what the agent had done is kept.",
+        "Press Retry: the agent sees what the check said. `/agent retry ID --with ADVICE` "
+        "tells it more.",
+    ),
     Cause.SANDBOX: Advice(
         "there is no sandbox",
         "The sandbox for the agent's commands cannot be used on the worker's host.",
@@ -120,6 +126,16 @@ ADVICE = {
         "its start could not be merged",
         "The commits that it should begin with cannot be merged by themselves.",
         "Merge the branches by hand, or press Retry and let an agent resolve the conflict.",
+    ),
+    Cause.NOT_MERGED: Advice(
+        "it did not go into the branch",
+        "The branch was not changed; the message below says why.",
+        "Do what it says, or press Retry to be asked again.",
+    ),
+    Cause.PLAN: Advice(
+        "it made no usable plan",
+        "What it proposed cannot be used as a plan; the message below says why.",
+        "Press Retry, or say in the thread what the plan should be like.",
     ),
 }
 

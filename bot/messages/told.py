@@ -1,10 +1,20 @@
 """What people are answered about workflows, decisions and what they say to agents. Pure."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 
-from bot.messages import blocks, outcomes, words
+from bot.messages import blocks, naming, outcomes, words
 from bot.messages.blocks import Message
-from engine import Decision, Inquiry, InquiryStatus
+from engine import CHOICES, Decision, Inquiry, InquiryStatus
+
+TYPED: Mapping[Decision, str] = {
+    Decision.APPROVE: "approve",
+    Decision.REJECT: "reject because …",
+    Decision.SEND_BACK: "send back because …",
+    Decision.RETRY: "retry",
+    Decision.SKIP: "skip",
+    Decision.RESOLVE: "resolve",
+}
 
 
 def planned(workflow_id: int) -> Message:
@@ -55,12 +65,21 @@ def has_voted() -> Message:
     return _line("You have decided about this already; one decision of each person counts")
 
 
-def which_inquiry(inquiries: int) -> Message:
-    """A decision was typed, and none or several things wait for one."""
-    if not inquiries:
+def which_inquiry(waiting: Sequence[Inquiry]) -> Message:
+    """What was typed decides nothing of what waits: what can be typed instead."""
+    if not waiting:
         return _line("Nothing waits for a decision in this thread")
-    said = f"{words.count(inquiries, 'decision')} are open in this thread; press a button instead"
-    return _line(said)
+    first = waiting[0]
+    if len(waiting) == 1:
+        typed = " or ".join(TYPED[each] for each in CHOICES[first.kind])
+        said = f"That does not decide about {_name(first)}. Type {typed} and nothing else"
+        return _line(said)
+    names = words.bounded(", ".join(_name(each) for each in waiting), 60)
+    return _line(f"{len(waiting)} decisions are open: {names}. Press a button, or name the step")
+
+
+def _name(inquiry: Inquiry) -> str:
+    return naming.node(inquiry.node) if inquiry.node else f"plan w{inquiry.workflow_id}"
 
 
 def passed_on(agent_id: int) -> Message:

@@ -67,6 +67,7 @@ class Request(Base):
         default=OnFailure.CONTINUE, server_default=OnFailure.CONTINUE
     )
     reason: Mapped[str] = mapped_column(default="", server_default=EMPTY)  # why nothing was done
+    budget: Mapped[Decimal | None]  # of the graph that it begins; null: the configured one
 
     __table_args__ = (partial("ix_requests_open", "workflow_id", where="ended_at IS NULL"),)
 
@@ -187,6 +188,9 @@ class Run(Base):
     tokens_in: Mapped[int] = mapped_column(BigInteger, default=0)
     tokens_out: Mapped[int] = mapped_column(BigInteger, default=0)
     cost: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    reserved: Mapped[Decimal] = mapped_column(
+        default=Decimal(0), server_default=text("0.00")
+    )  # what it may cost, while it runs
     turns: Mapped[int] = mapped_column(default=0)
     duration_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     pruned_at: Mapped[datetime | None]  # the workspace is gone

@@ -94,6 +94,7 @@ class Vote(Base):
     by: Mapped[str] = mapped_column(ForeignKey("people.id"), primary_key=True)
     decision: Mapped[Decision]
     comment: Mapped[str] = mapped_column(default="")
+    target: Mapped[str] = mapped_column(default="")  # key of the node that it is sent back to
     at: Mapped[datetime] = mapped_column(default=now())
     command_key: Mapped[str | None]  # the message or click that carried it
 

@@ -261,12 +261,16 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
         "You have decided about this already; one decision of each person counts",
     ),
     "nothing to decide": (
-        say.which_inquiry(0),
+        say.which_inquiry(()),
         "Nothing waits for a decision in this thread",
     ),
+    "no decision": (
+        say.which_inquiry((GATE,)),
+        "That does not decide about w5.review. Type approve or reject because … or send back because … and nothing else",
+    ),
     "several to decide": (
-        say.which_inquiry(3),
-        "3 decisions are open in this thread; press a button instead",
+        say.which_inquiry((PLAN, GATE, PUSH)),
+        "3 decisions are open: plan w5, w5.review, agent 12. Press a button, or name the step",
     ),
     "passed on": (say.passed_on(12), "Agent 12 gets this at its next step"),
     "goes on": (say.goes_on(13), "Agent 13 goes on with it"),

@@ -146,6 +146,7 @@ def upgrade() -> None:
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("decision", sa.Text(), nullable=False),
         sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("command_key", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["by"], ["people.id"], name=op.f("fk_votes_by")),
@@ -254,6 +255,17 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("reason", sa.Text(), server_default=sa.text("('')"), nullable=False)
         )
+        batch_op.add_column(sa.Column("budget", sa.Numeric(precision=12, scale=6), nullable=True))
+
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "reserved",
+                sa.Numeric(precision=12, scale=6),
+                server_default=sa.text("(0.00)"),
+                nullable=False,
+            )
+        )
 
     with op.batch_alter_table("workflows", schema=None) as batch_op:
         batch_op.add_column(
@@ -266,7 +278,11 @@ def downgrade() -> None:
     with op.batch_alter_table("workflows", schema=None) as batch_op:
         batch_op.drop_column("title")
 
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.drop_column("reserved")
+
     with op.batch_alter_table("requests", schema=None) as batch_op:
+        batch_op.drop_column("budget")
         batch_op.drop_column("reason")
         batch_op.drop_column("on_failure")
         batch_op.drop_column("title")
