@@ -17,6 +17,7 @@ AboutOne = (
     grammar.Status | grammar.Logs | grammar.Diff | grammar.Cancel | grammar.Retry | grammar.Skip
 )
 Command = AboutOne | grammar.Graph
+OF_GATES = (grammar.Skip, grammar.Cancel, grammar.Retry)  # to retry one asks people again
 ACTIONS: Mapping[type, Action] = {
     grammar.Cancel: Action.CANCEL,
     grammar.Retry: Action.RETRY,
@@ -46,7 +47,7 @@ class About:
         node = await self._node(named, asked)
         if node is None:
             return messages.which_agent(await self._here(asked), verb)
-        if node.kind is Kind.GATE and not isinstance(command, grammar.Skip | grammar.Cancel):
+        if node.kind is Kind.GATE and not isinstance(command, OF_GATES):
             return messages.is_gate(node, verb)
         action = ACTIONS.get(type(command), Action.READ)
         if refusal := await self.gate.refusal(action, asked, node):
@@ -153,7 +154,8 @@ class About:
     async def _here(self, asked: Asked) -> list[NodeView]:
         if asked.origin.thread is None:
             return []
-        return await self.engine.ledger.of_thread(asked.origin)
+        nodes = await self.engine.ledger.of_thread(asked.origin)
+        return [node for node in nodes if not node.lands]
 
 
 def _unless_pressed(asked: Asked, said: Callable[[int], Message]) -> Told:

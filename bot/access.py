@@ -145,13 +145,15 @@ def possible(
     owner: str,
     approvers: Entries | None = None,
     action: Literal[Action.APPROVE, Action.CONFIRM] = Action.APPROVE,
+    quorum: int = 1,
 ) -> bool:
-    """Whether anybody at all could decide what `owner` asks for; a group counts as somebody.
+    """Whether enough people could decide what `owner` asks for; a group counts as enough.
 
     A bot's own id (B…) does not: what bots post is never a decision.
     """
-    could = deciders(action, access, owner, approvers)
-    return any(not entry.startswith("B") for entry in could)
+    could = [entry for entry in deciders(action, access, owner, approvers) if entry[0] != "B"]
+    many = any(entry == EVERYONE or entry.startswith("S") for entry in could)
+    return many or len(could) >= quorum
 
 
 def _with_owned(

@@ -58,7 +58,7 @@ class Acts:
                 return await self._list(asked)
             case grammar.Spawn(spec):
                 return await self._spawn(spec, asked)
-            case grammar.Workflow() | grammar.Run():
+            case grammar.Workflow() | grammar.Run() | grammar.Plan():
                 return await self._workflow(command, asked)
             case grammar.Pause() | grammar.Resume():
                 return await self._brake(command, asked)
@@ -92,7 +92,9 @@ class Acts:
             case Unknown(named, usable):
                 return messages.unknown_repo(named, usable, asked.typed)
 
-    async def _workflow(self, command: grammar.Workflow | grammar.Run, asked: Asked) -> Outcome:
+    async def _workflow(
+        self, command: grammar.Workflow | grammar.Run | grammar.Plan, asked: Asked
+    ) -> Outcome:
         if refusal := await self.gate.refusal(Action.SPAWN, asked):
             return refusal
         if not await self.directory.can_post(asked.payload["channel"]):
@@ -102,6 +104,8 @@ class Acts:
                 return await self.planning.propose(spec, asked)
             case grammar.Run():
                 return await self.planning.run(command, asked)
+            case grammar.Plan(goal):
+                return await self.planning.think(goal, asked)
 
     async def _repository(self, spec: AgentSpec, asked: Asked) -> Chosen | Ask | Unknown:
         thread = [agent.repo for agent in await self._here(asked)]

@@ -18,16 +18,18 @@ from bot.meaning import (
     Speech,
     Thread,
     addressed,
+    changes,
     decides,
     opens_aside,
     scene,
     verdict,
 )
+from bot.merging import Merging
 from bot.messages import Message, buttons
 from bot.parsing import begins_with_verb, parse
 from bot.replies import packed
 from bot.talking import Talking
-from engine import Engine, Recorded, Settled
+from engine import Engine, MabError, Recorded, Settled, is_passing
 
 BUTTONS: Mapping[str, Callable[[int], Command]] = {
     buttons.STOP: lambda number: grammar.Cancel(Ref(number)),
@@ -54,17 +56,27 @@ class Conversation:
     deciding: Deciding
     talking: Talking
     filling: Filling
+    merging: Merging
 
     async def take(self, recorded: Recorded) -> None:
         """Carry out one command."""
         with suppress(Settled):  # by another process, in the meantime
-            match await self._meaning(recorded):
+            match await self._outcome(recorded):
                 case Message() as reply:
                     await self._settle(recorded, reply)
                 case Done.IGNORED:
                     await self.engine.workflows.settle(recorded.key, "ignored", None)
                 case Done.SETTLED:
                     pass
+
+    async def _outcome(self, recorded: Recorded) -> Outcome:
+        """What comes of it; what cannot be done is answered with a sentence."""
+        try:
+            return await self._meaning(recorded)
+        except MabError as error:
+            if isinstance(error, Settled) or is_passing(error):
+                raise
+            return messages.failed(error, str(recorded.payload.get("text", "")))
 
     async def apologise(self, recorded: Recorded) -> None:
         """Settle a command that could not be carried out, whatever was tried."""
@@ -127,7 +139,9 @@ class Conversation:
 
     async def _answer(self, speech: Speech, thread: Thread, asked: Asked) -> Outcome:
         """A decision in words; talk that is none is left alone, unless the bot was mentioned."""
-        said = verdict(asked.typed)
+        said, draft = verdict(asked.typed), changes(thread, asked.typed)
+        if draft and (speech is Speech.MENTION or draft.requester.id == asked.by.id):
+            return await self.talking.revise(asked.typed, draft, thread, asked)
         if said is not None:
             return await self.deciding.say(said, thread, asked)
         if speech is Speech.MENTION or decides(asked.typed):
@@ -149,6 +163,8 @@ class Conversation:
             return await self._earlier(action, asked)
         if action in buttons.DECISIONS:
             return await self.deciding.press(action, value, asked)
+        if action == buttons.MERGE:
+            return await self.merging.press(value, asked)
         if action in FORMS:
             return await self.filling.open(action, value, asked)
         meaning = BUTTONS.get(action)
@@ -172,6 +188,8 @@ class Conversation:
                 command = grammar.Spawn(replace(spec, repo=value))
             case messages.PICK, grammar.Workflow(workflow):
                 command = grammar.Workflow(workflow.in_repo(value))
+            case messages.PICK, grammar.Plan(goal):
+                command = grammar.Plan(replace(goal, repo=value))
             case messages.PICK, grammar.Run():
                 command = replace(command, repo=value)
         payload = {**typed.payload, "response_url": asked.payload["response_url"]}

@@ -1,21 +1,30 @@
 """Forms: opened by buttons, and what is done when they are sent off."""
 
+import re
 from dataclasses import dataclass, replace
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import grammar, messages, outline
-from bot.access import Denied
+from bot.access import Action, Denied
 from bot.acts import Acts
 from bot.asked import Asked, Done, Outcome
+from bot.carrying import carried
 from bot.deciding import VALUE, Deciding, may
 from bot.grammar import Ref, Refusal
 from bot.messages import buttons, forms
 from bot.messages.forms import Entered, View
-from engine import Click, Decision, Inquiry, Plan
+from engine import Click, Decision, Inquiry, InquiryStatus, Plan
 
 EXPIRED = "expired_trigger_id"  # Slack lets a form be opened for three seconds
+AGENT = re.compile(r"[0-9]{1,18}", re.ASCII)
+APPROVAL = (Decision.APPROVE,)
+OFFERED = {  # what a form lets people decide
+    buttons.COMMENT: (Decision.APPROVE, Decision.REJECT),
+    buttons.SEND_BACK: (Decision.SEND_BACK,),
+    buttons.ADVISE_ASKED: (Decision.RETRY,),
+}
 DECISIONS = {forms.SENDING_BACK: Decision.SEND_BACK, forms.ADVISING: Decision.RETRY}
 
 
@@ -31,15 +40,21 @@ class Filling:
         """Open the form that a button asks for."""
         channel = str(asked.payload["channel"])
         if action == buttons.ADVISE:
-            view = forms.advise(await self.acts.engine.ledger.agent(int(value)), channel)
-        else:
-            inquiry = await self._inquiry(value)
-            if inquiry is None:
-                return Done.IGNORED
-            if refusal := await self._refusal(inquiry, value, asked):
-                return refusal
-            view = _form(action, inquiry, channel)
-        return await self._show(view, asked)
+            return await self._advise(value, channel, asked)
+        inquiry = await self._inquiry(value)
+        if inquiry is None:
+            return Done.IGNORED
+        if refusal := await self._refusal(action, inquiry, value, asked):
+            return refusal
+        return await self._show(_form(action, inquiry, channel), asked)
+
+    async def _advise(self, value: str, channel: str, asked: Asked) -> Outcome:
+        if not AGENT.fullmatch(value):
+            return Done.IGNORED
+        agent = await self.acts.engine.ledger.agent(int(value))
+        if refusal := await self.acts.gate.refusal(Action.RETRY, asked, agent):
+            return refusal
+        return await self._show(forms.advise(agent, channel), asked)
 
     async def _show(self, view: View, asked: Asked) -> Outcome:
         try:
@@ -50,17 +65,21 @@ class Filling:
             return messages.press_again()
         return Done.IGNORED
 
-    async def _refusal(self, inquiry: Inquiry, value: str, asked: Asked) -> messages.Message | None:
+    async def _refusal(
+        self, action: str, inquiry: Inquiry, value: str, asked: Asked
+    ) -> messages.Message | None:
         """Nobody fills in a form for nothing."""
-        if inquiry.value != value or inquiry.decision is not None:
+        if inquiry.value != value or inquiry.status is not InquiryStatus.OPEN:
             return messages.decided_late(inquiry)
+        if action == buttons.EDIT and asked.by.id == inquiry.requester.id:
+            return None
         channel = inquiry.origin.place.partition("/")[2]
         actor = await self.deciding.directory.actor(asked.by.id, channel)
         access = self.deciding.settings.access
-        if asked.by.id == inquiry.requester.id:
-            return None
-        allowed = may(inquiry, Decision.APPROVE, actor, access)
-        return messages.denied(allowed, asked.by.id) if isinstance(allowed, Denied) else None
+        allowed = [may(inquiry, each, actor, access) for each in OFFERED.get(action, APPROVAL)]
+        denied = [each for each in allowed if isinstance(each, Denied)]
+        refused = len(denied) == len(allowed)
+        return messages.denied(denied[0], asked.by.id) if refused else None
 
     async def take(self, asked: Asked) -> Outcome:
         """Do what a form says that was sent off."""
@@ -71,6 +90,7 @@ class Filling:
                 "state": {"values": asked.payload["values"]},
             }
         )
+        asked = replace(asked, typed=sent.text)
         if sent.form == forms.ADVISING and sent.value.isdecimal():
             return await self.acts.do(grammar.Retry(Ref(int(sent.value)), sent.text), asked)
         inquiry = await self._inquiry(sent.value)
@@ -89,8 +109,7 @@ class Filling:
         spec = outline.read(sent.text)
         if isinstance(spec, Refusal):
             return messages.refused(spec, asked.recorded.key)
-        before = inquiry.matter.workflow
-        kept = replace(spec, context=before.context, budget=spec.budget or before.budget)
+        kept = carried(inquiry.matter.workflow, spec)
         return await self.acts.planning.edit(inquiry, _revision(sent.value), kept, asked)
 
     async def _inquiry(self, value: str) -> Inquiry | None:

@@ -74,6 +74,13 @@ class Skip:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """Have an agent plan how a goal is reached."""
+
+    goal: AgentSpec
+
+
+@dataclass(frozen=True)
 class Run:
     """Run a workflow of a file; without a name: tell which there are."""
 
@@ -121,6 +128,7 @@ class Resume:
 Command = (
     Spawn
     | Workflow
+    | Plan
     | Run
     | Status
     | Logs
@@ -142,6 +150,7 @@ class Verb(StrEnum):
 
     SPAWN = "spawn"
     WORKFLOW = "workflow"
+    PLAN = "plan"
     RUN = "run"
     STATUS = "status"
     LOGS = "logs"

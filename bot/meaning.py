@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine import TERMINAL, Decision, Gate, Inquiry, InquiryKind, Kind, NodeView, Status
+from engine import TERMINAL, Decision, Gate, Inquiry, InquiryKind, Kind, NodeView, Plan, Status
 
 
 class Speech(StrEnum):
@@ -109,8 +109,8 @@ class Thread:
 
     @property
     def agents(self) -> list[NodeView]:
-        """Its agents, first to last."""
-        return [node for node in self.nodes if node.kind is Kind.AGENT]
+        """Its agents, first to last; what lands a commit listens to nobody."""
+        return [node for node in self.nodes if node.kind is Kind.AGENT and not node.lands]
 
     @property
     def unfinished(self) -> list[NodeView]:
@@ -160,6 +160,17 @@ def answers(thread: Thread, text: str) -> bool:
         return True
     said = verdict(text)
     return said is not None and (not said.key or said.key in thread.names)
+
+
+def changes(thread: Thread, text: str) -> Inquiry | None:
+    """The open plan of a planning agent that a text asks to be different, if it decides nothing."""
+    drafts = [each for each in thread.inquiries if isinstance(each.matter, Plan)]
+    drafts = [each for each in drafts if isinstance(each.matter, Plan) and each.matter.planner]
+    said = verdict(text)
+    decided = decides(text) or (said is not None and (not said.key or said.key in thread.names))
+    if said is not None and said.decision is Decision.APPROVE and said.comment:
+        decided = False  # "start with the tests" starts nothing
+    return drafts[0] if len(drafts) == 1 and not decided else None
 
 
 def decides(text: str) -> bool:

@@ -24,6 +24,7 @@ OF_WORKFLOW = {
     **{name: example for name, example in EXAMPLES.items() if name != "role"},
     "on-failure": "stop",
 }
+OF_PLAN = {name: example for name, example in EXAMPLES.items() if name != "role"}
 FORMS = EXAMPLES | OF_WORKFLOW
 # A dash of a phone's keyboard means two, but only where the name of an option follows.
 LONG_DASH = rf"[\u2013-\u2015]-?(?=(?:{'|'.join(FORMS)})(?:[=\s]|\Z))"

@@ -15,6 +15,7 @@ from bot.grammar import (
     List,
     Logs,
     Pause,
+    Plan,
     Ref,
     Refusal,
     Resume,
@@ -97,7 +98,7 @@ def _without_verb(typed: str, words: re.Match[str], default: Default) -> Command
         steps = outline.read(text)
         several = isinstance(steps, WorkflowSpec) and len(steps.nodes) > 1
         meant = f"{Verb.WORKFLOW if several else Verb.SPAWN} {text}"
-        return Refusal(refusals.unknown_verb(words[1], Verb), typed, meant)
+        return Refusal(refusals.unknown_verb(words[1]), typed, meant)
     # "cancle 12" is a slip, not a task that somebody wants to pay for.
     if near in ABOUT and (not words[2].strip() or ID.fullmatch(words[2].strip())):
         return Refusal(refusals.near_verb(words[1], near), typed, f"{near} {words[2]}".strip())
@@ -112,6 +113,8 @@ def _near(word: str) -> Verb | None:
 def _with_verb(verb: Verb, rest: str, typed: str, default: Default) -> Command | Refusal:
     if verb is Verb.SPAWN:
         return _spawn(rest, typed)
+    if verb is Verb.PLAN:
+        return _plan(rest, typed)
     command = _read(verb, rest, typed, default)
     # A sentence that happens to begin with a verb is offered as a task, never taken for one.
     prose = len(rest.split()) > 1 and not ID.match(rest)
@@ -195,11 +198,24 @@ def _spawn(text: str, typed: str) -> Spawn | Refusal:
     given = options.read(text)
     if isinstance(given, options.Fault):
         return Refusal(given.reason, typed, f"spawn {given.repaired}" if given.repaired else "")
+    spec = _task(given, refusals.no_task(), typed)
+    return spec if isinstance(spec, Refusal) else Spawn(spec)
+
+
+def _plan(text: str, typed: str) -> Plan | Refusal:
+    given = options.read(text, options.OF_PLAN)
+    if isinstance(given, options.Fault):
+        return Refusal(given.reason, typed, f"plan {given.repaired}" if given.repaired else "")
+    goal = _task(given, refusals.no_goal(), typed)
+    return goal if isinstance(goal, Refusal) else Plan(goal)
+
+
+def _task(given: options.Options, missing: str, typed: str) -> AgentSpec | Refusal:
     task = options.unquoted(given.rest.strip())
     if not task.strip():
-        return Refusal(refusals.no_task(), typed)
+        return Refusal(missing, typed)
     values: dict[str, Any] = given.values  # each value has the type of its field
     try:
-        return Spawn(AgentSpec(task=task, **values))
+        return AgentSpec(task=task, **values)
     except InvalidSpec as error:
         return Refusal(refusals.bad_task(error.detail), typed)

@@ -10,7 +10,18 @@ from bot.replies import packed
 from bot.repository import Ask, Chosen, Unknown, choose
 from bot.settings import BotSettings
 from bot.surroundings import Surveyor
-from engine import AgentSpec, Engine, GateSpec, Inquiry, NodeView, Plan, StaleMove, WorkflowSpec
+from engine import (
+    AgentSpec,
+    AlreadyStarted,
+    Engine,
+    GateSpec,
+    Inquiry,
+    NodeView,
+    Plan,
+    Settled,
+    StaleMove,
+    WorkflowSpec,
+)
 
 
 @dataclass(frozen=True)
@@ -26,12 +37,30 @@ class Planning:
         placed = await self._placed(spec, asked)
         if not isinstance(placed, WorkflowSpec):
             return placed
-        if refusal := self._undecidable(placed, asked):
+        if refusal := self._undecidable(placed, asked.by.id, asked):
             return refusal
         around = await self.surveyor.survey(asked.payload)
         plan = Plan(replace(placed, context=around.context, files=around.files), asked.typed)
         wish = asked.wish(lambda workflow: packed(messages.planned(workflow)))
         await self.engine.plans.propose(plan, wish)
+        return Done.SETTLED
+
+    async def think(self, goal: AgentSpec, asked: Asked) -> Outcome:
+        """Have an agent propose a plan, with gates where somebody could decide at them."""
+        repo = await self._repository(goal.repo, asked)
+        if isinstance(repo, Message):
+            return repo
+        access, owner = self.settings.access, asked.by.id
+        if not possible(access, owner, action=Action.CONFIRM):
+            return messages.nobody_could(asked.typed, Action.CONFIRM)
+        around = await self.surveyor.survey(asked.payload)
+        goal = replace(goal, repo=repo, context=around.context, files=around.files)
+        try:
+            wish = asked.wish(lambda agent: packed(messages.thinking(agent, around.lacks)))
+            await self.engine.plans.think(goal, wish, gates=possible(access, owner))
+        except AlreadyStarted as started:
+            twin = await self.engine.ledger.agent(started.agent_id)
+            return messages.already_started(twin, asked.recorded.key)
         return Done.SETTLED
 
     async def run(self, run: grammar.Run, asked: Asked) -> Outcome:
@@ -64,11 +93,13 @@ class Planning:
         placed = await self._placed(spec, asked)
         if not isinstance(placed, WorkflowSpec):
             return placed
-        if refusal := self._undecidable(placed, asked):
+        if refusal := self._undecidable(placed, inquiry.requester.id, asked):
             return refusal
         wish = asked.wish(lambda _: packed(messages.plan_changed(inquiry.workflow_id)))
         try:
             await self.engine.plans.edit(inquiry.id, revision, Plan(placed, asked.typed), wish)
+        except Settled:
+            raise
         except StaleMove:
             late = await self.engine.ledger.inquiry(inquiry.id)
             return messages.decided_late(late)
@@ -90,14 +121,15 @@ class Planning:
             return []
         return await self.engine.ledger.of_thread(asked.origin)
 
-    def _undecidable(self, spec: WorkflowSpec, asked: Asked) -> Message | None:
-        """The refusal of a plan with a decision that nobody could take."""
-        access, owner = self.settings.access, asked.by.id
+    def _undecidable(self, spec: WorkflowSpec, owner: str, asked: Asked) -> Message | None:
+        """The refusal of a plan of `owner` with a decision that nobody could take."""
+        access = self.settings.access
         if not possible(access, owner, action=Action.CONFIRM):
             return messages.nobody_could(asked.typed, Action.CONFIRM)
         for gate in spec.gates:
-            if isinstance(gate.does, GateSpec) and not possible(
-                access, owner, gate.does.approvers or None
+            does = gate.does
+            if isinstance(does, GateSpec) and not possible(
+                access, owner, does.approvers or None, quorum=does.quorum
             ):
                 return messages.nobody_could(asked.typed)
         return None

@@ -26,6 +26,7 @@ from bot.filling import Filling
 from bot.gatekeeper import Gatekeeper
 from bot.health import Health, Probe, address
 from bot.inbox import Interpreter
+from bot.merging import Merging
 from bot.metrics import Metrics
 from bot.notifier import Notifier
 from bot.pace import POSTS, Pace
@@ -189,7 +190,8 @@ def _conversation(
     deciding = Deciding(engine, directory, settings)
     talking = Talking(engine, gate, surveyor)
     filling = Filling(client, acts, deciding)
-    return Conversation(engine, directory, acts, deciding, talking, filling)
+    merging = Merging(engine, gate)
+    return Conversation(engine, directory, acts, deciding, talking, filling, merging)
 
 
 @asynccontextmanager

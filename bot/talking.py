@@ -10,7 +10,7 @@ from bot.gatekeeper import Gatekeeper
 from bot.meaning import Thread, addressed
 from bot.replies import packed
 from bot.surroundings import Surveyor
-from engine import TERMINAL, Engine, NodeView, Status
+from engine import TERMINAL, Engine, Inquiry, NodeView, Plan, Status
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class Talking:
         if await self.surveyor.others_spoke(asked.payload, asked.by.id, since):
             return Done.IGNORED
         return await self.follow_up(text, thread, asked)
+
+    async def revise(self, text: str, draft: Inquiry, thread: Thread, asked: Asked) -> Outcome:
+        """Have the agent that proposed a plan change it."""
+        assert isinstance(draft.matter, Plan)  # noqa: S101 - `meaning.changes` says so
+        planner = await self.engine.ledger.agent(draft.matter.planner)
+        return await self._say(planner, text, thread, asked)
 
     async def _say(self, agent: NodeView, text: str, thread: Thread, asked: Asked) -> Outcome:
         if refusal := await self._refusal(agent, asked):

@@ -8,11 +8,13 @@ from sqlalchemy import ColumnElement, select
 
 from engine import cards, commands, inquiries, reading
 from engine.brake import Paused, paused
+from engine.bringing import Bringing
 from engine.commands import Incoming, Recorded, Reply
 from engine.cookbook import Cookbook
 from engine.decisions import Decisions
 from engine.errors import NotFound
 from engine.figures import Figures, figures
+from engine.growing import Growing
 from engine.matters import Inquiry
 from engine.mending import Mending
 from engine.models import Inquiry as InquiryRow
@@ -183,6 +185,8 @@ class Engine:
     plans: Plans
     decisions: Decisions
     mending: Mending
+    growing: Growing
+    bringing: Bringing
     talk: Talk
     recipes: Cookbook
     ledger: Ledger
@@ -201,6 +205,8 @@ class Engine:
             plans=Plans(workflows),
             decisions=Decisions(workflows),
             mending=Mending(workflows),
+            growing=Growing(workflows),
+            bringing=Bringing(workflows),
             talk=Talk(workflows),
             recipes=Cookbook(settings, workshop(settings).repos),
             ledger=Ledger(db),

@@ -110,6 +110,18 @@ async def tips(repo: OpenRepo, branch: str) -> Tips:
     return Tips(remote, local, fetched.stale)
 
 
+async def landable(repo: OpenRepo, ref: str, *, push: bool) -> str:
+    """The branch that work which began at `ref` can be merged into; "" when there is none.
+
+    The remote is not asked. With `push` a branch counts that only the remote has.
+    """
+    name = await named(repo, ref)
+    shown = await repo.git.run("show-ref", "--verify", "--quiet", "--", f"refs/heads/{name}")
+    if shown.code == 0:
+        return name
+    return name if repo.remote and push and await _newest(repo, name) else ""
+
+
 async def remote_tip(repo: OpenRepo, branch: str) -> str:
     """The commit that the remote's branch has; "" when it has none or cannot be asked."""
     try:

@@ -51,7 +51,8 @@ async def _end(session: AsyncSession, request: m.Request) -> None:
         .execution_options(populate_existing=True)
     )
     owned = list(await session.scalars(nodes))
-    lone = len(owned) == 1 and owned[0].kind is Kind.AGENT and not owned[0].key
+    lone = len(owned) == 1 and owned[0].kind is Kind.AGENT
+    lone = lone and (not owned[0].key or request.kind == "growth")
     lone = lone and not request.reason  # which tells of a plan
     fact: Fact = (
         Ended(await reading.agent(session, owned[0].id))

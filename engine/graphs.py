@@ -74,6 +74,11 @@ def free_key(wanted: str, taken: Collection[str]) -> str:
     return next(key for key in (wanted, *numbered) if key not in taken)
 
 
+async def unused_key(session: AsyncSession, workflow_id: int, wanted: str) -> str:
+    """A key that no node of a workflow has."""
+    return free_key(wanted, set(await session.scalars(_keys(workflow_id))))
+
+
 def is_met(node: Node) -> bool:
     """Whether what needs this node may begin: it is completed, or a person skipped it."""
     by_hand = node.status is Status.SKIPPED and node.skipped_for is None

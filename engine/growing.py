@@ -3,21 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from engine import files, graphs
 from engine.commands import answer, settle
 from engine.dag import NodeSpec, order
 from engine.errors import InvalidSpec
 from engine.events import append
-from engine.models import Node, Request
+from engine.models import Need, Node, Request
 from engine.nodes import agent_node
 from engine.requests import Wish, know, open_request, refuse_repetition
 from engine.spec import AgentSpec
-from engine.states import Status
+from engine.states import Kind, Status
 from engine.workflows import Workflows
 
 TITLE = 120  # characters
+THEN = "then"  # the key of an agent that was added; the next is then-2
+KIND = "growth"  # of the request
 OVER = (Status.FAILED, Status.CANCELLED, Status.SKIPPED)
 
 
@@ -37,20 +41,38 @@ class Growing:
         command was carried out already.
         """
         async with self.workflows.changing(await self.workflows.workflow_of(after)) as session:
-            before, request = await self._accept(session, after, wish, spec.task)
-            spec = _at(spec, before)
-            self.workflows.check(spec)
-            if not wish.again:
-                await refuse_repetition(session, spec, wish)
-            node = agent_node(spec, request, self.workflows.settings)
-            node.graph_id = before.graph_id
-            session.add(node)
-            await session.flush()
-            files.attach(session, node.id, spec.files)
-            await graphs.need(session, node, [before])
-            append(session, node, "agent.spawned")
-            await answer(session, wish.key, f"agent {node.id}", wish.reply(node.id))
-            return node.id
+            await settle(session, wish.key)
+            before = await session.get_one(Node, after, with_for_update=True)
+            return await self._add(session, spec, [before], wish)
+
+    async def then(self, spec: AgentSpec, workflow_id: int, wish: Wish) -> int:
+        """Add an agent that begins when what was worked on last is finished, all of its ends.
+
+        Raises NotFound; InvalidSpec when there is nothing to go on from; otherwise as `spawn`.
+        """
+        async with self.workflows.changing(workflow_id) as session:
+            await settle(session, wish.key)
+            return await self._add(session, spec, await _leaves(session, workflow_id), wish)
+
+    async def _add(
+        self, session: AsyncSession, spec: AgentSpec, after: Sequence[Node], wish: Wish
+    ) -> int:
+        last = after[-1]
+        request = await self._accept(session, after, wish, spec.task)
+        spec = _at(spec, last)
+        self.workflows.check(spec)
+        if not wish.again:
+            await refuse_repetition(session, spec, wish)
+        key = await graphs.unused_key(session, last.workflow_id, THEN)
+        node = agent_node(spec, request, self.workflows.settings, key)
+        node.graph_id = last.graph_id
+        session.add(node)
+        await session.flush()
+        files.attach(session, node.id, spec.files)
+        await graphs.need(session, node, after)
+        append(session, node, "agent.spawned")
+        await answer(session, wish.key, f"agent {node.id}", wish.reply(node.id))
+        return node.id
 
     async def grow(self, nodes: Sequence[NodeSpec], after: int, wish: Wish) -> dict[str, int]:
         """Add a graph that begins when node `after` is finished; gives the ids by their keys.
@@ -59,7 +81,9 @@ class Growing:
         """
         first = order(nodes)
         async with self.workflows.changing(await self.workflows.workflow_of(after)) as session:
-            before, request = await self._accept(session, after, wish, first[0].key)
+            await settle(session, wish.key)
+            before = await session.get_one(Node, after, with_for_update=True)
+            request = await self._accept(session, [before], wish, first[0].key)
             placed = [_placed(node, before) for node in nodes]
             for node in placed:
                 if isinstance(node.does, AgentSpec):
@@ -76,20 +100,42 @@ class Growing:
             return ids
 
     async def _accept(
-        self, session: AsyncSession, after: int, wish: Wish, title: str
-    ) -> tuple[Node, Request]:
-        """The node that is gone on from, and the request that what is added belongs to."""
-        await settle(session, wish.key)
+        self, session: AsyncSession, after: Sequence[Node], wish: Wish, title: str
+    ) -> Request:
+        """The request that what is added belongs to; raises InvalidSpec if it could not begin."""
         await know(session, wish.by)
-        before = await session.get_one(Node, after, with_for_update=True)
-        if before.status in OVER and not graphs.is_met(before):
-            raise InvalidSpec(
-                f"{after} is {before.status}, so nothing can begin after it; "
-                f"retry it or skip it first"
-            )
-        request = await open_request(session, before.workflow_id, "growth", wish)
+        for node in after:
+            if node.status in OVER and not graphs.is_met(node):
+                raise InvalidSpec(_over(node))
+        request = await open_request(session, after[-1].workflow_id, KIND, wish)
         request.title = title[:TITLE]
-        return before, request
+        return request
+
+
+def _over(node: Node) -> str:
+    """Why nothing can begin after a node, and what to type."""
+    to_mend = node.skipped_for or node.id
+    because = f" because of agent {to_mend}" if node.skipped_for else ""
+    return (
+        f"agent {node.id} is {node.status}{because}, so nothing can begin after it; "
+        f"retry it or skip it first: /agent retry {to_mend}, or /agent skip {node.id}"
+    )
+
+
+async def _leaves(session: AsyncSession, workflow_id: int) -> list[Node]:
+    """The ends of what was worked on last in a workflow: of one graph, or one lone agent."""
+    needed = exists().where(Need.on_id == Node.id)
+    following = aliased(Node)
+    followed = exists().where(following.parent_id == Node.id)
+    ends = select(Node).where(Node.workflow_id == workflow_id, ~needed, ~followed)
+    fresh = ends.order_by(Node.id).with_for_update().execution_options(populate_existing=True)
+    found = [node for node in await session.scalars(fresh) if not node.policy.get("lands")]
+    agents = [node for node in found if node.kind is Kind.AGENT]
+    if not agents:
+        raise InvalidSpec("there is no agent here to go on from yet")
+    last = max(agents, key=lambda node: node.id)
+    graph = last.graph_id
+    return [node for node in found if node.graph_id == graph] if graph else [last]
 
 
 def _placed(node: NodeSpec, before: Node) -> NodeSpec:

@@ -30,7 +30,11 @@ class Pushes:
         self, repo: OpenRepo, onto: str, view: NodeView, work: Work, leave: Leave
     ) -> Work:
         """Push the branch with the worker's own credentials, where that is wanted and allowed."""
-        work = replace(work, remote_commit=known_remote(view, work.branch))
+        work = replace(
+            work,
+            remote_commit=known_remote(view, work.branch),
+            onto=await self._onto(repo, view),
+        )
         if not work.changed:
             return work
         if not repo.remote or not self.push[view.repo]:
@@ -44,6 +48,13 @@ class Pushes:
         except MabError as error:  # what cannot be judged does not leave
             pushed = Pushed(ok=False, detail=str(error))
         return _described(self.repos, repo, onto, work, pushed)
+
+    async def _onto(self, repo: OpenRepo, view: NodeView) -> str:
+        """The branch that the work can be merged into; that there is none fails nothing."""
+        try:
+            return await bases.landable(repo, view.base, push=self.push[view.repo])
+        except MabError:
+            return ""
 
     async def _touched(self, repo: OpenRepo, view: NodeView, commit: str) -> tuple[str, ...]:
         """The protected files in which a commit differs from what the remote has reviewed."""

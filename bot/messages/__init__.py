@@ -1,7 +1,7 @@
 """All prose that people read: pure functions from facts to Slack's messages."""
 
 from bot.messages import forms
-from bot.messages.accepted import queued
+from bot.messages.accepted import queued, thinking
 from bot.messages.blocks import Attachment, Message
 from bot.messages.buttons import (
     ADVISE,
@@ -139,6 +139,7 @@ __all__ = [
     "stopping",
     "summed_up",
     "taken_over",
+    "thinking",
     "unavailable",
     "unknown_repo",
     "voted",

@@ -12,7 +12,15 @@ LISTED = 12
 
 def queued(agent_id: int, lacks: Sequence[str] = ()) -> Message:
     """The acknowledgement of a spawn; `lacks` are sentences on what it goes without."""
-    said = f"Agent {agent_id} is queued"
+    return _taken(f"Agent {agent_id} is queued", lacks)
+
+
+def thinking(agent_id: int, lacks: Sequence[str] = ()) -> Message:
+    """The acknowledgement of a goal that is to be planned."""
+    return _taken(f"Agent {agent_id} reads the repository and proposes a plan", lacks)
+
+
+def _taken(said: str, lacks: Sequence[str]) -> Message:
     more = len(lacks) - LISTED
     told = [*lacks[:LISTED], *([f"and {more} more"] if more > 0 else [])]
     return Message(words.notification(said), [blocks.plain("\n".join([said, *told]))])

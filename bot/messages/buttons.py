@@ -6,9 +6,9 @@ workflow's number.
 
 from collections.abc import Mapping
 
-from bot.messages import blocks
+from bot.messages import blocks, words
 from bot.messages.blocks import Block, Confirm
-from engine import Decision, Inquiry, NodeView
+from engine import Decision, Inquiry, NodeView, Status
 
 APPROVE = "inquiry.approve"
 REJECT = "inquiry.reject"
@@ -31,6 +31,8 @@ ADVISE = "agent.advise"
 # Those about nodes and workflows.
 STOP, RETRY, SKIP, VIEW_DIFF = "agent.cancel", "agent.retry", "agent.skip", "agent.diff"
 STOP_ALL, GRAPH = "workflow.cancel", "graph.show"
+MERGE = "agent.merge"  # carries the number and the commit that was shown
+BRANCH = 40  # characters of a branch on a button
 KEPT = "What has been done so far stays on its branch."
 
 
@@ -65,3 +67,11 @@ def diff(node_id: int) -> Block:
 def retry(node_id: int) -> Block:
     """The button that lets an agent try again."""
     return blocks.button("Retry", RETRY, str(node_id))
+
+
+def merge(node: NodeView) -> list[Block]:
+    """The button that asks for a node's work to be merged, where that is possible."""
+    if not (node.status is Status.COMPLETED and node.work.commit and node.work.onto):
+        return []
+    onto = words.bounded(words.flat(node.work.onto), BRANCH)
+    return [blocks.button(f"Merge into {onto}…", MERGE, f"{node.id}.{node.work.commit}")]

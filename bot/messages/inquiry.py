@@ -192,9 +192,10 @@ def _failure(inquiry: Inquiry, failure: Failure) -> Asked:
 
 
 def _merge(inquiry: Inquiry, merge: Merge) -> Asked:
-    name = _name(inquiry)
+    name = f"agent {merge.agent_id}" if merge.agent_id else _name(inquiry)
     onto = words.bounded(words.flat(merge.onto), naming.TITLE)
-    diff = [buttons.diff(inquiry.node.id)] if inquiry.node else []
+    agent = merge.agent_id or (inquiry.node.id if inquiry.node else 0)
+    diff = [buttons.diff(agent)] if agent else []
     return Asked(
         f"*Merge the work of {name} into* {words.code(merge.onto, 80)}*?*",
         f"Merge the work of {name} into {onto}?",
@@ -205,7 +206,7 @@ def _merge(inquiry: Inquiry, merge: Merge) -> Asked:
             buttons.of(inquiry, "Do not merge", buttons.REJECT),
             *diff,
         ),
-        _task(inquiry),
+        "" if merge.agent_id else _task(inquiry),
     )
 
 

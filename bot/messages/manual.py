@@ -9,6 +9,7 @@ USAGE = {
     "[--timeout 30m] [--budget 2.50] TASK",
     "workflow": "[--repo NAME] [--base REF] [--model M] [--timeout 30m] [--budget 2.50] "
     "[--on-failure stop] [TITLE:] KEY: TASK -> KEY: TASK",
+    "plan": "[--repo NAME] [--base REF] [--model M] [--timeout 30m] [--budget 2.50] GOAL",
     "run": "[NAME] [PARAMETER=VALUE …] [--repo NAME]",
     "status": "ID",
     "logs": "ID",
@@ -27,6 +28,8 @@ ABOUT = {
     "spawn": "Starts an agent on its own branch. Options stand before the task; `--` ends them.",
     "workflow": "Plans steps, one per line or with ` -> ` between them, and shows the plan "
     "before anything runs.",
+    "plan": "Has an agent read the repository and propose the steps; reply to its plan to "
+    "change it. Time and budget are those of the planning agent.",
     "run": "Plans a workflow from a file of the repository; without a name it lists them.",
     "status": "Turns, tokens, cost and attempts of an agent.",
     "logs": "What an agent did, step by step.",

@@ -38,6 +38,11 @@ LAPSE: Mapping[InquiryKind, str] = {
 
 def word(inquiry: Inquiry) -> str:
     """How an inquiry was closed, in a word or two."""
+    to = target(inquiry)
+    return f"{_word(inquiry)} to {words.flat(to)}" if to else _word(inquiry)
+
+
+def _word(inquiry: Inquiry) -> str:
     match inquiry.status:
         case InquiryStatus.OPEN:
             return "Changed"
@@ -50,9 +55,17 @@ def word(inquiry: Inquiry) -> str:
             return named.get(inquiry.decision, "Decided") if inquiry.decision else "Decided"
 
 
+def target(inquiry: Inquiry) -> str:
+    """The key of the step that it was sent back to; "" for every other decision."""
+    if inquiry.decision is not Decision.SEND_BACK:
+        return ""
+    return next((words.bounded(vote.target, 40) for vote in deciding(inquiry) if vote.target), "")
+
+
 def closing(inquiry: Inquiry) -> str:
     """How an inquiry was closed, by whom and when, in mrkdwn."""
-    said = f"*{word(inquiry)}*"
+    to = target(inquiry)
+    said = f"*{_word(inquiry)}*{f' to {words.code(to, 40)}' if to else ''}"
     match inquiry.status:
         case InquiryStatus.OPEN:
             return f"{said}: see the newer one below"

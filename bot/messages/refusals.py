@@ -13,9 +13,9 @@ def said(text: str) -> str:
     return f"“{bounded(flat(text).replace('`', CODE_MARK), QUOTED)}”"
 
 
-def unknown_verb(word: str, verbs: Iterable[str]) -> str:
+def unknown_verb(word: str) -> str:
     """The first word is no command."""
-    return f"{said(word)} is no command. The commands are {', '.join(verbs)}."
+    return f"{said(word)} is no command. Type `help` to see all of them, or `spawn` and a task."
 
 
 def near_verb(word: str, verb: str) -> str:
@@ -26,6 +26,11 @@ def near_verb(word: str, verb: str) -> str:
 def no_task() -> str:
     """`spawn` without a task."""
     return "The task is missing. Say what the agent should do: `spawn fix the login`."
+
+
+def no_goal() -> str:
+    """`plan` without a goal."""
+    return "The goal is missing. Say what is to be reached: `plan add user accounts`."
 
 
 def bad_task(detail: str) -> str:

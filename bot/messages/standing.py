@@ -98,7 +98,8 @@ def outcome(node: NodeView) -> str:
         case Status.COMPLETED | Status.FAILED if node.kind is Kind.GATE:
             return _decided(node)
         case Status.COMPLETED:
-            return "is done" if node.work.changed else "is done and changed nothing"
+            did = node.work.changed or node.lands
+            return "is done" if did else "is done and changed nothing"
         case Status.FAILED:
             return f"failed, {causes.advice(node.cause).short}"
         case Status.CANCELLED:

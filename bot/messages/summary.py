@@ -178,4 +178,6 @@ def _totals(summary: Summary) -> str:
 def _buttons(summary: Summary) -> list[Block]:
     final = [node for node in summary.nodes if summary.work.branch and node.work == summary.work]
     diff = [buttons.diff(final[-1].id)] if summary.work.changed and final else []
-    return [*diff, buttons.graph(summary.workflow_id)]
+    changed = any(node.work.changed for node in summary.nodes)
+    merge = buttons.merge(final[-1]) if changed and final else []
+    return [*diff, *merge, buttons.graph(summary.workflow_id)]

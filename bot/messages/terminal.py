@@ -77,11 +77,11 @@ def _no_answer(agent: NodeView) -> list[Block]:
 
 
 def _footer(agent: NodeView) -> str:
-    return f"{work.sums(agent.work.files)} · {spent(agent)}"
+    return spent(agent) if agent.lands else f"{work.sums(agent.work.files)} · {spent(agent)}"
 
 
 def _buttons(agent: NodeView) -> list[Block]:
-    diff = [buttons.diff(agent.id)] if agent.work.changed else []
+    diff = [buttons.diff(agent.id), *buttons.merge(agent)] if agent.work.changed else []
     ended_badly = agent.status in {Status.FAILED, Status.CANCELLED}
     retry = [buttons.retry(agent.id)] if ended_badly else []
     return [blocks.actions(*diff, *retry)] if diff or retry else []

@@ -43,6 +43,7 @@ class Conversation:
     session: str
     earlier: tuple[str, ...] = ()  # the tasks before this one, when a session is gone on with
     said: tuple[str, ...] = ()  # what people said while the model worked on the task
+    context: str = ""  # what came with the task
 
     @property
     def last(self) -> Result | None:
@@ -57,7 +58,8 @@ class Conversation:
 def read(body: Mapping[str, Any]) -> Conversation:
     """The conversation that a request body holds."""
     messages = body.get("messages", [])
-    tasks, since = _tasks(messages)
+    asked, since = _asked(messages)
+    tasks = [text.partition(CONTEXT)[0].strip() for text in asked]
     return Conversation(
         task=tasks[-1] if tasks else "",
         turn=sum(message["role"] == "assistant" for message in since),
@@ -67,31 +69,31 @@ def read(body: Mapping[str, Any]) -> Conversation:
         session=_session(body.get("metadata", {}).get("user_id", "")),
         earlier=tuple(tasks[:-1]),
         said=tuple(_said(since)),
+        context=asked[-1].partition(CONTEXT)[2] if asked else "",
     )
 
 
-def _tasks(messages: list[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
+def _asked(messages: list[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
     """What the user has asked for, and the messages from the newest of it on.
 
     A request that follows another before the model has said anything is not a new one.
     """
-    tasks: list[str] = []
+    asked: list[str] = []
     start = 0
     for number, message in enumerate(messages):
         answered = any(before["role"] == "assistant" for before in messages[start:number])
-        if (task := _asked(message)) and (answered or not tasks):
-            tasks.append(task)
+        if (text := _own(message)) and (answered or not asked):
+            asked.append(text)
             start = number
-    return tasks, messages[start:]
+    return asked, messages[start:]
 
 
-def _asked(message: Mapping[str, Any]) -> str:
-    """The first text of a message that is the user's own, without its context."""
+def _own(message: Mapping[str, Any]) -> str:
+    """The first text of a message that is the user's own."""
     if message["role"] != "user":
         return ""
     texts = (block["text"].strip() for block in _blocks(message) if block["type"] == "text")
-    own = (text for text in texts if not text.startswith(_OF_THE_CLI))
-    return next(own, "").split(CONTEXT)[0].strip()
+    return next((text for text in texts if not text.startswith(_OF_THE_CLI)), "")
 
 
 def _said(messages: list[dict[str, Any]]) -> Iterator[str]:

@@ -1,18 +1,21 @@
 """A model that plays given scenes: for tests, and for trying the product out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.demo_model.conversation import Conversation
-from engine.demo_model.turns import Turn, say
+from engine.demo_model.turns import Brain, Turn, say
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The turns for every task that contains `match`; after the last the model says so."""
+    """The turns for every task that contains `match`; after the last the model says so.
+
+    A brain alone decides at each turn, from what the tools have said.
+    """
 
     match: str
-    turns: Sequence[Turn | Callable[[Conversation], Turn]]
+    turns: Sequence[Turn | Brain] | Brain
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Script:
 
 
 def _turn(scene: Scene, conversation: Conversation) -> Turn:
+    if callable(scene.turns):
+        return scene.turns(conversation)
     if conversation.turn >= len(scene.turns):
         return say("This scene is over.")
     turn = scene.turns[conversation.turn]

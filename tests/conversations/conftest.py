@@ -15,7 +15,7 @@ from bot.access import Access
 from bot.demo import DemoSettings
 from bot.local import LocalSlack, Message, Timing
 from bot.pace import POSTS
-from bot.program import Given, Program, running
+from bot.program import Given, Hands, Program, running
 from bot.secrets import Secrets
 from engine import (
     TERMINAL,
@@ -69,14 +69,24 @@ class World:
         )
 
     async def begins(
-        self, executor: Executor | None = None, *, speaks: bool = True, works: bool = True
+        self,
+        executor: Executor | None = None,
+        *,
+        speaks: bool = True,
+        works: bool = True,
+        hands: Hands | None = None,
     ) -> Program:
-        """Start a program: bot and worker, or one of them; beside those that run already."""
+        """Start a program: bot and worker, or one of them; beside those that run already.
+
+        What runs agents is the executor, or what `hands` make of the ledger, or else the script.
+        """
         stack = AsyncExitStack()
         self._running.append(stack)
         expected = self.slack.connections + 2 * speaks
-        hands = (lambda _: executor or ScriptedExecutor(self.script)) if works else None
-        program = await stack.enter_async_context(running(self.given, hands, speaks=speaks))
+        made = hands or (lambda _: executor or ScriptedExecutor(self.script))
+        program = await stack.enter_async_context(
+            running(self.given, made if works else None, speaks=speaks)
+        )
         self.program = program
         await self.slack.settled(lambda: self.slack.connections == expected, timeout=SECONDS)
         return program

@@ -699,9 +699,9 @@ async def test_a_lone_agent_is_gone_on_from_by_another(story: Story) -> None:
         story.workflow = (await session.get_one(Node, agent)).workflow_id
     wish = await story.ledger.wish(BOB, "elsewhere")
     child = await story.ledger.growing.spawn(AgentSpec("document it"), agent, wish)
-    node = await story.node(f"#{child}")
+    node = await story.node("then")
     assert (node.workflow_id, node.repo, node.unmet) == (story.workflow, "shop", 1)
-    await story.do(f"#{agent}", f"#{child}")
+    await story.do(f"#{agent}", "then")
     assert [fact.agent.id for fact in await story.told() if isinstance(fact, Ended)] == [
         agent,
         child,
@@ -727,13 +727,11 @@ async def test_what_grew_is_begun_again_with_what_it_grew_from(story: Story) -> 
     await story.begin("a; b: a; ?ok: b")
     await story.do("a", "b")
     wish = await story.ledger.wish(ALICE, story.thread)
-    child = await story.ledger.growing.spawn(
-        AgentSpec("document it"), (await story.ids())["b"], wish
-    )
-    await story.do(f"#{child}")
+    await story.ledger.growing.spawn(AgentSpec("document it"), (await story.ids())["b"], wish)
+    await story.do("then")
     await story.decide(Decision.SEND_BACK, target="a")
-    assert await story.stands(f"#{child}") == {f"#{child}": "blocked"}
-    await story.do("a", "b", f"#{child}")
+    assert await story.stands("then") == {"then": "blocked"}
+    await story.do("a", "b", "then")
     await story.decide(Decision.APPROVE)
     [summary] = await story.summaries()
     assert summary.counts == {Status.COMPLETED: 4}
@@ -751,11 +749,9 @@ async def test_nothing_grows_from_what_failed(story: Story) -> None:
 async def test_a_stop_also_ends_what_grew_from_it(story: Story) -> None:
     await story.begin("a; b: a", on_failure=OnFailure.STOP)
     wish = await story.ledger.wish(ALICE, story.thread)
-    child = await story.ledger.growing.spawn(
-        AgentSpec("document it"), (await story.ids())["b"], wish
-    )
+    await story.ledger.growing.spawn(AgentSpec("document it"), (await story.ids())["b"], wish)
     await story.fail("a")
-    assert await story.stands("b", f"#{child}") == {"b": "skipped", f"#{child}": "skipped"}
+    assert await story.stands("b", "then") == {"b": "skipped", "then": "skipped"}
     assert len([f for f in await story.told() if isinstance(f, Ended)]) == 1
 
 

@@ -190,7 +190,7 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
     ),
     "refused, no verb": (
         say.refused(refusal("fix the login")),
-        "“fix” is no command. The commands are spawn, status, logs, diff, cancel, retry, list, help, whoami, pause, resume.",
+        "“fix” is no command. Type help to see all of them, or spawn and a task.",
     ),
     "engine refuses": (
         say.failed(NotFound("no agent 99"), "status 99"),
@@ -222,7 +222,7 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
     ),
     "refused, with a repair": (
         say.refused(refusal("fix the login"), "command:1"),
-        "“fix” is no command. The commands are spawn, status, logs, diff, cancel, retry, list, help, whoami, pause, resume.",
+        "“fix” is no command. Type help to see all of them, or spawn and a task.",
     ),
     "paused": (
         say.paused(ends_runs=False),

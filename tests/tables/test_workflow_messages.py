@@ -63,6 +63,7 @@ from tests.tables.test_messages import (
     shown,
     wild,
 )
+from tests.tables.test_recipes import ENTRIES
 
 ADA, BEN = Person("U1", "Ada"), Person("U2", "Ben")
 SPEC = WorkflowSpec(
@@ -126,6 +127,7 @@ BROKEN = replace(FAILED, id=12, key="code", error="no such module")
 LEFT_OUT = replace(PENDING, id=14, key="test", status=Status.SKIPPED, skipped_for=12)
 
 SITUATIONS: dict[str, tuple[Message, str]] = {
+    "recipes": (say.recipes_listed(ENTRIES), "2 workflows to run, 1 file with an error"),
     "plan": (say.opened(PLAN, ["U1"]), "Plan for w5 “calculator”: start it? (5 steps)"),
     "plan without a title": (
         say.opened(asked(Plan(replace(SPEC, title="", nodes=SPEC.nodes[:1]))), ["U1"]),

@@ -1,0 +1,156 @@
+"""Large graphs: what the end of a node costs does not depend on how many nodes there are."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, text
+
+from engine.dag import NodeSpec, WorkflowSpec
+from engine.spec import AgentSpec
+from engine.states import Decision, Status
+from engine.store import Database
+from tests.ledger.conftest import ALICE, LedgerWorld, ledger_of
+from tests.ledger.story import Story, good
+
+pytestmark = pytest.mark.timeout(300)
+HEAVY = ("nodes", "needs", "events", "requests", "inquiries", "runs")
+
+
+def agent(key: str, *needs: str) -> NodeSpec:
+    return NodeSpec(key, AgentSpec(f"do {key}", repo="shop"), needs)
+
+
+def chain(length: int) -> list[NodeSpec]:
+    return [agent(f"c{n}", *([f"c{n - 1}"] if n else [])) for n in range(length)]
+
+
+def fan(width: int) -> list[NodeSpec]:
+    """One node, many that need it, one that needs all of these."""
+    leaves = [agent(f"f{n}", "root") for n in range(width)]
+    return [agent("root"), *leaves, agent("sink", *(leaf.key for leaf in leaves))]
+
+
+@pytest.fixture
+def ledger(db: Database, tmp_path: Path) -> LedgerWorld:
+    return ledger_of(db, tmp_path, per_user=4)
+
+
+async def _begun(ledger: LedgerWorld, nodes: list[NodeSpec]) -> Story:
+    story = Story(ledger, thread="t")
+    spec = WorkflowSpec("large", tuple(nodes), most_nodes=len(nodes))
+    await story.decide(Decision.APPROVE, await story.plan(spec), ALICE)
+    return story
+
+
+async def _run_through(ledger: LedgerWorld) -> Counter[int]:
+    """Workers that only write carry everything out; gives how often each node was claimed."""
+    claimed: Counter[int] = Counter()
+    while claims := await ledger.worker("w1").leases.claim(4, ["shop"]):
+        claimed.update(claim.agent_id for claim in claims)
+        await asyncio.gather(*(ledger.worker("w1").close(claim, good("work")) for claim in claims))
+    return claimed
+
+
+async def test_a_thousand_nodes_and_a_wide_fan_in_run_through(ledger: LedgerWorld) -> None:
+    wide = fan(300)
+    lanes = [
+        agent(f"l{lane}-{n}", "sink" if n == 0 else f"l{lane}-{n - 1}")
+        for lane in range(10)
+        for n in range(69)
+    ]
+    last = agent("last", *(f"l{lane}-68" for lane in range(10)))
+    nodes = [*wide, *lanes, last]
+    while len(nodes) < 1_000:
+        nodes.append(agent(f"after{len(nodes)}", nodes[-1].key))
+    story = await _begun(ledger, nodes)
+    claimed = await _run_through(ledger)
+    assert (len(claimed), set(claimed.values())) == (1_000, {1})
+    [summary] = await story.summaries()
+    assert summary.status is Status.COMPLETED
+    assert summary.counts == {Status.COMPLETED: 1_000}
+    assert len(summary.nodes) == 50
+
+
+@pytest.mark.parametrize("shape", ["chain", "fan"])
+async def test_the_end_of_a_node_costs_the_same_in_a_large_graph(
+    ledger: LedgerWorld, shape: str
+) -> None:
+    costs = []
+    for size in (20, 300):
+        nodes = chain(size) if shape == "chain" else fan(size)
+        story = Story(ledger, thread=f"{shape}{size}")
+        spec = WorkflowSpec("large", tuple(nodes), most_nodes=len(nodes))
+        await story.decide(Decision.APPROVE, await story.plan(spec), ALICE)
+        for _ in range(5):  # beyond the root, whose end costs its out-edges
+            [claim, *_] = await ledger.worker("w1").leases.claim(1, ["shop"])
+            with counting(ledger.db) as seen:
+                await ledger.worker("w1").close(claim, good("work"))
+        costs.append((seen.statements, seen.rows))
+        await story.cancel_all()
+        await _run_through(ledger)
+    assert costs[0] == costs[1]
+    assert costs[0][0] <= 40
+
+
+async def test_what_the_end_of_a_node_asks_is_answered_by_indexes(ledger: LedgerWorld) -> None:
+    await _begun(ledger, [*fan(300), *chain(300)])
+    for _ in range(30):
+        [claim] = await ledger.worker("w1").leases.claim(1, ["shop"])
+        await ledger.worker("w1").close(claim, good("work"))
+    async with ledger.db.engine.connect() as connection:
+        await connection.execute(text("ANALYZE"))
+        await connection.commit()
+    [claim] = await ledger.worker("w1").leases.claim(1, ["shop"])
+    with counting(ledger.db) as seen:
+        await ledger.worker("w1").close(claim, good("work"))
+    plans = [await _explained(ledger.db, *each) for each in seen.asked]
+    everything = "\n".join(plans)
+    for scan in (f"{word} {table}" for word in ("SCAN", "Seq Scan on") for table in HEAVY):
+        offending = [plan for plan in plans if f"{scan}\n" in f"{plan}\n" or f"{scan} " in plan]
+        assert offending == [], scan
+    for index in ("ix_nodes_ready", "ix_nodes_unfinished", "ix_needs_on_id"):
+        assert index in everything, index
+
+
+class Seen:
+    """What was sent to the database."""
+
+    def __init__(self) -> None:
+        self.statements = 0
+        self.rows = 0
+        self.asked: list[tuple[str, Any]] = []
+
+
+@contextmanager
+def counting(db: Database) -> Iterator[Seen]:
+    """Count statements, and the rows that they wrote."""
+    seen = Seen()
+
+    def executed(
+        conn: Connection, cursor: Any, statement: str, parameters: Any, *rest: Any
+    ) -> None:
+        seen.statements += 1
+        seen.rows += max(cursor.rowcount, 0) if not statement.startswith("SELECT") else 0
+        if statement.split(maxsplit=1)[0] in {"SELECT", "UPDATE", "WITH"}:
+            seen.asked.append((statement, parameters))
+
+    event.listen(db.engine.sync_engine, "after_cursor_execute", executed)
+    try:
+        yield seen
+    finally:
+        event.remove(db.engine.sync_engine, "after_cursor_execute", executed)
+
+
+async def _explained(db: Database, statement: str, parameters: Any) -> str:
+    """How the database would find the rows."""
+    how = "EXPLAIN QUERY PLAN" if db.is_sqlite else "EXPLAIN"
+    async with db.engine.connect() as connection:
+        rows = await connection.exec_driver_sql(f"{how} {statement}", parameters)
+        found = "\n".join(str(row[-1]) for row in rows)
+        await connection.rollback()
+    return f"{statement}\n{found}"
