@@ -10,6 +10,7 @@ from bot.asked import Asked, Done, Outcome
 from bot.directory import Directory
 from bot.gatekeeper import Gatekeeper
 from bot.grammar import Command, Refusal
+from bot.growing import Growing
 from bot.planning import Planning
 from bot.replies import packed
 from bot.repository import Ask, Chosen, Unknown, choose
@@ -39,6 +40,7 @@ class Acts:
     gate: Gatekeeper
     about: About
     planning: Planning
+    growing: Growing
     bot_name: str = "agent"
 
     async def do(self, command: Command | Refusal, asked: Asked) -> Outcome:
@@ -56,8 +58,12 @@ class Acts:
                 return await self._explain(command, asked)
             case grammar.List():
                 return await self._list(asked)
-            case grammar.Spawn(spec):
+            case grammar.Spawn(spec, None):
                 return await self._spawn(spec, asked)
+            case grammar.Spawn(spec, parent) if parent:
+                return await self.growing.after(spec, parent, asked)
+            case grammar.Then(spec):
+                return await self.growing.then(spec, asked)
             case grammar.Workflow() | grammar.Run() | grammar.Plan():
                 return await self._workflow(command, asked)
             case grammar.Pause() | grammar.Resume():

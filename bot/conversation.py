@@ -184,8 +184,8 @@ class Conversation:
         match action, command:
             case messages.REPAIR, Refusal(suggestion=suggestion) if suggestion:
                 command = parse(suggestion, default="refuse")
-            case messages.PICK, grammar.Spawn(spec):
-                command = grammar.Spawn(replace(spec, repo=value))
+            case messages.PICK, grammar.Spawn(spec) | grammar.Then(spec):
+                command = replace(command, spec=replace(spec, repo=value))
             case messages.PICK, grammar.Workflow(workflow):
                 command = grammar.Workflow(workflow.in_repo(value))
             case messages.PICK, grammar.Plan(goal):

@@ -18,7 +18,15 @@ class Ref:
 
 @dataclass(frozen=True)
 class Spawn:
-    """Start an agent."""
+    """Start an agent; with a parent: when that one is done, from its work."""
+
+    spec: AgentSpec
+    parent: Ref | None = None
+
+
+@dataclass(frozen=True)
+class Then:
+    """Start an agent when what the thread works on is done, from that work."""
 
     spec: AgentSpec
 
@@ -127,6 +135,7 @@ class Resume:
 
 Command = (
     Spawn
+    | Then
     | Workflow
     | Plan
     | Run

@@ -18,13 +18,15 @@ EXAMPLES = {
     "model": "MODEL",
     "timeout": "30m",
     "budget": "2.50",
+    "parent": "12",
 }
+OF_THEN = {name: example for name, example in EXAMPLES.items() if name != "parent"}
 # The same for `workflow`; its budget is that of all steps together.
 OF_WORKFLOW = {
-    **{name: example for name, example in EXAMPLES.items() if name != "role"},
+    **{name: example for name, example in OF_THEN.items() if name != "role"},
     "on-failure": "stop",
 }
-OF_PLAN = {name: example for name, example in EXAMPLES.items() if name != "role"}
+OF_PLAN = {name: example for name, example in OF_THEN.items() if name != "role"}
 FORMS = EXAMPLES | OF_WORKFLOW
 # A dash of a phone's keyboard means two, but only where the name of an option follows.
 LONG_DASH = rf"[\u2013-\u2015]-?(?=(?:{'|'.join(FORMS)})(?:[=\s]|\Z))"
@@ -38,6 +40,9 @@ DURATION = re.compile(
 )
 MONEY = re.compile(r"\$?(\d{1,9})(?:[.,](\d{1,2}))?\$?", re.ASCII)
 WORD = re.compile(r"[^\s\x00-\x1f\x7f-][^\s\x00-\x1f\x7f]{0,199}")
+NODE = re.compile(
+    r"#?0*[1-9][0-9]{0,17}|w[0-9]{1,18}\.[a-z][a-z0-9_-]{0,39}", re.IGNORECASE | re.ASCII
+)
 PHRASE = re.compile(r"[^\s\x00-\x1f\x7f-][^\x00-\x1f\x7f]{0,79}")
 SHORTEST, LONGEST = timedelta(seconds=10), timedelta(hours=24)
 MOST = Decimal(1000)  # US dollars
@@ -168,4 +173,5 @@ VALUES: dict[str, Callable[[str, str], Value | Fault]] = {
     "timeout": _duration,
     "budget": _money,
     "on-failure": _on_failure,
+    "parent": _matching(NODE),
 }

@@ -23,6 +23,7 @@ from bot.grammar import (
     Skip,
     Spawn,
     Status,
+    Then,
     Verb,
     Whoami,
     Workflow,
@@ -41,6 +42,7 @@ ID = re.compile(
 ADVICE = re.compile(
     r"(?:--|[\u2013-\u2015]-?)?with[:=\s]\s*(?P<advice>\S.*)", re.IGNORECASE | re.DOTALL
 )
+THEN = re.compile(r"then\s*:\s*(?P<task>.*)", re.IGNORECASE | re.DOTALL)
 ALIASES = {"stop": Verb.CANCEL}
 ABOUT: dict[Verb, Callable[[Ref | None], Command]] = {
     Verb.STATUS: Status,
@@ -102,7 +104,8 @@ def _without_verb(typed: str, words: re.Match[str], default: Default) -> Command
     # "cancle 12" is a slip, not a task that somebody wants to pay for.
     if near in ABOUT and (not words[2].strip() or ID.fullmatch(words[2].strip())):
         return Refusal(refusals.near_verb(words[1], near), typed, f"{near} {words[2]}".strip())
-    return _spawn(text, typed)
+    then = THEN.fullmatch(text)
+    return _then(then["task"], typed) if then else _spawn(text, typed)
 
 
 def _near(word: str) -> Verb | None:
@@ -198,8 +201,17 @@ def _spawn(text: str, typed: str) -> Spawn | Refusal:
     given = options.read(text)
     if isinstance(given, options.Fault):
         return Refusal(given.reason, typed, f"spawn {given.repaired}" if given.repaired else "")
+    named = ID.fullmatch(str(given.values.pop("parent", "")))
     spec = _task(given, refusals.no_task(), typed)
-    return spec if isinstance(spec, Refusal) else Spawn(spec)
+    return spec if isinstance(spec, Refusal) else Spawn(spec, _ref(named) if named else None)
+
+
+def _then(text: str, typed: str) -> Then | Refusal:
+    given = options.read(text, options.OF_THEN)
+    if isinstance(given, options.Fault):
+        return Refusal(given.reason, typed, f"then: {given.repaired}" if given.repaired else "")
+    spec = _task(given, refusals.no_task(), typed)
+    return spec if isinstance(spec, Refusal) else Then(spec)
 
 
 def _plan(text: str, typed: str) -> Plan | Refusal:

@@ -24,6 +24,7 @@ from bot.directory import Directory
 from bot.downloads import Downloads
 from bot.filling import Filling
 from bot.gatekeeper import Gatekeeper
+from bot.growing import Growing
 from bot.health import Health, Probe, address
 from bot.inbox import Interpreter
 from bot.merging import Merging
@@ -186,7 +187,8 @@ def _conversation(
     """Everything that carries out what people say."""
     gate = Gatekeeper(directory, settings.access)
     planning = Planning(engine, settings, surveyor)
-    acts = Acts(engine, directory, settings, surveyor, gate, About(engine, gate), planning)
+    growing = Growing(engine, gate, settings, surveyor)
+    acts = Acts(engine, directory, settings, surveyor, gate, About(engine, gate), planning, growing)
     deciding = Deciding(engine, directory, settings)
     talking = Talking(engine, gate, surveyor)
     filling = Filling(client, acts, deciding)

@@ -23,6 +23,7 @@ SHOWN = 1_500  # characters of a node's result in it
 
 async def end_requests(session: AsyncSession, workflow_id: int) -> None:
     """End each open request whose nodes have all ended and that asks people nothing."""
+    # The first of them by an index; an EXISTS may become a look at all nodes there are.
     unfinished = select(m.Node.id).where(m.Node.request_id == m.Request.id, text(UNFINISHED))
     asking = select(m.Inquiry.id).where(m.Inquiry.request_id == m.Request.id, text(OPEN))
     ending = (
@@ -30,8 +31,8 @@ async def end_requests(session: AsyncSession, workflow_id: int) -> None:
         .where(
             m.Request.workflow_id == workflow_id,
             m.Request.ended_at.is_(None),
-            ~unfinished.exists(),
-            ~asking.exists(),
+            unfinished.order_by(m.Node.id).limit(1).scalar_subquery().is_(None),
+            asking.order_by(m.Inquiry.id).limit(1).scalar_subquery().is_(None),
         )
         .values(ended_at=now())
         .returning(m.Request)

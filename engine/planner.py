@@ -1,6 +1,7 @@
 """A planning agent: what it is told, what it answers, and the workflow that this is. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -130,6 +131,31 @@ def standing(goal: str, workflow: WorkflowSpec) -> str:
         exclude_defaults=True, indent=1
     )
     return f"The goal was:\n{goal}\n\nThe plan as it stands, people may have changed it:\n{shown}"
+
+
+def carried(before: WorkflowSpec, after: WorkflowSpec) -> WorkflowSpec:
+    """A changed plan, with what people have settled about `before` that no proposal can say."""
+    old = {node.key: node.does for node in before.nodes}
+    nodes = tuple(
+        replace(node, does=_settled(old.get(node.key), node.does)) for node in after.nodes
+    )
+    return replace(
+        after,
+        nodes=nodes,
+        context=before.context,
+        budget=before.budget,
+        on_failure=before.on_failure,
+    )
+
+
+def _settled(old: AgentSpec | GateSpec | None, new: AgentSpec | GateSpec) -> AgentSpec | GateSpec:
+    match old, new:
+        case AgentSpec(), AgentSpec():
+            return replace(old, task=new.task, role=new.role, reads_only=new.reads_only)
+        case GateSpec(), GateSpec():
+            return replace(old, question=new.question)
+        case _:
+            return new
 
 
 def _step(node: NodeSpec) -> Step:

@@ -77,7 +77,7 @@ class Plans:
             await know(session, wish.by)
             await proposals.retitle(session, row.request_id, plan.workflow)
             await proposals.call_off(session, row.request_id, wish.by.id)
-            plan = replace(plan, planner=int(row.content.get("planner", 0)))
+            plan = proposals.edited(row, plan)
             await inquiries.change(session, row, _without_files(plan))
             await answer(session, wish.key, f"edit {inquiry_id}", wish.reply(inquiry_id))
 

@@ -50,8 +50,7 @@ async def put(session: AsyncSession, node: m.Node, spec: WorkflowSpec) -> None:
     row = await _open(session, node.request_id)
     if row is not None:
         before = _plan(row)
-        spec = replace(spec, context=before.workflow.context, on_failure=before.workflow.on_failure)
-        spec = replace(spec, budget=before.workflow.budget)
+        spec = planner.carried(before.workflow, spec)
         await retitle(session, row.request_id, spec)
         await inquiries.change(session, row, Plan(spec, before.text, node.id))
         return
@@ -68,6 +67,12 @@ async def retitle(session: AsyncSession, request_id: int, spec: WorkflowSpec) ->
     request = await session.get_one(m.Request, request_id)
     request.title, request.on_failure = spec.title, spec.on_failure
     return request
+
+
+def edited(row: m.Inquiry, plan: Plan) -> Plan:
+    """A person's version of a plan: the one who proposed it can still be asked to change it."""
+    before = _plan(row)
+    return replace(plan, text=before.text, planner=before.planner) if before.planner else plan
 
 
 async def again(session: AsyncSession, before: m.Node) -> tuple[m.Request, str] | None:

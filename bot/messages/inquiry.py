@@ -7,9 +7,10 @@ from typing import assert_never
 from bot.messages import blocks, buttons, matters, naming, outcomes, plan, words
 from bot.messages.blocks import Block, Message
 from bot.messages.plan import Terms
-from engine import Conflict, Failure, Gate, Inquiry, Merge, Plan, Push
+from engine import Conflict, Failure, Gate, Inquiry, InquiryStatus, Merge, Plan, Push
 
 TERMS = Terms()
+REPLY = "Reply in this thread to have the plan changed"
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,12 @@ def _plan(inquiry: Inquiry, proposed: Plan, terms: Terms) -> Asked:
     size = words.count(len(spec.nodes), "step")
     named = naming.workflow(inquiry.workflow_id, spec.title)
     start = blocks.primary(buttons.of(inquiry, "Start", buttons.APPROVE))
+    hint = [REPLY] if proposed.planner and inquiry.status is InquiryStatus.OPEN else []
     return Asked(
         f"*Plan for {naming.titled(inquiry.workflow_id, spec.title)}: start it? ({size})",
         f"Plan for {named}: start it? ({size})",
         f"plan for {named}, {size}",
-        (plan.steps(spec, terms), blocks.context(*plan.small_print(spec, terms))),
+        (plan.steps(spec, terms), blocks.context(*plan.small_print(spec, terms), *hint)),
         (
             start,
             buttons.of(inquiry, "Edit", buttons.EDIT),

@@ -6,7 +6,7 @@ from bot.messages.blocks import Message
 
 USAGE = {
     "spawn": "[--role R] [--repo NAME] [--base REF] [--model M] "
-    "[--timeout 30m] [--budget 2.50] TASK",
+    "[--timeout 30m] [--budget 2.50] [--parent ID] TASK",
     "workflow": "[--repo NAME] [--base REF] [--model M] [--timeout 30m] [--budget 2.50] "
     "[--on-failure stop] [TITLE:] KEY: TASK -> KEY: TASK",
     "plan": "[--repo NAME] [--base REF] [--model M] [--timeout 30m] [--budget 2.50] GOAL",
@@ -25,7 +25,8 @@ USAGE = {
     "resume": "",
 }
 ABOUT = {
-    "spawn": "Starts an agent on its own branch. Options stand before the task; `--` ends them.",
+    "spawn": "Starts an agent on its own branch; with `--parent` from the work of another, once "
+    "that is done. Options stand before the task; `--` ends them.",
     "workflow": "Plans steps, one per line or with ` -> ` between them, and shows the plan "
     "before anything runs.",
     "plan": "Has an agent read the repository and propose the steps; reply to its plan to "
@@ -46,7 +47,8 @@ ABOUT = {
 }
 THREADS = (
     "In threads Slack has no slash commands: mention me instead, `@agent` and the same words. "
-    "`@agent` and a task starts an agent there."
+    "`@agent` and a task starts an agent there; `@agent then: …` adds one that begins when those "
+    "of the thread are done, from their work."
 )
 STEPS = [
     ("design: Write the spec -> test: Write tests", "One after the other."),

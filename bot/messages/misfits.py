@@ -21,6 +21,11 @@ def no_workflow() -> Message:
     return _line("This thread has no workflow. Type `graph w5` with the workflow's number.")
 
 
+def nothing_before() -> Message:
+    """Something is to be done after what the thread works on, and there is nothing."""
+    return _line("There is no agent in this thread to go on from. Leave out `then:` to start one.")
+
+
 def press_again() -> Message:
     """A form could not be opened in the time that Slack gives."""
     return _line("That took too long for Slack. Press the button once more.")

@@ -20,7 +20,7 @@ SAID = {Status.COMPLETED: "is done", Status.FAILED: "failed", Status.CANCELLED: 
 
 def summed_up(summary: Summary, at: datetime) -> Message:
     """The terminal message of a workflow: what came of it, what each node did, what it cost."""
-    if not summary.nodes:
+    if not summary.nodes or summary.reason:
         return _never_began(summary, at)
     failed = [node for node in summary.nodes if node.status is Status.FAILED]
     above = [blocks.mrkdwn(_head(summary, at)), *_reason(summary)]
@@ -72,7 +72,8 @@ def _never_began(summary: Summary, at: datetime) -> Message:
     why = f": {reason}" if reason else ""
     title = f"Workflow {naming.workflow(summary.workflow_id, summary.title)} was not started{why}"
     head = f"*Workflow {naming.titled(summary.workflow_id, summary.title)} *was not started*"
-    seen = [blocks.mrkdwn(f"{_called(summary, at)}{head}"), *_reason(summary)]
+    spent = [blocks.context(_totals(summary))] if summary.usage.turns else []
+    seen = [blocks.mrkdwn(f"{_called(summary, at)}{head}"), *_reason(summary), *spent]
     return Message(words.notification(title), seen)
 
 

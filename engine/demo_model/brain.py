@@ -1,6 +1,6 @@
 """The demo model's mind: does the few things it understands, and says so when it does not. Pure."""
 
-from engine.demo_model import chips
+from engine.demo_model import chips, planning
 from engine.demo_model.chips import failed
 from engine.demo_model.conversation import Conversation, Result
 from engine.demo_model.sources import last_lines, unnumbered
@@ -20,6 +20,8 @@ def answer(conversation: Conversation) -> Turn:
 
 
 def _answer(conversation: Conversation) -> Turn:
+    if planning.wanted(conversation):
+        return planning.plan(conversation)
     if chip := chips.known(conversation.task):
         return chip(conversation)
     match understand(conversation.task):

@@ -132,7 +132,7 @@ class Node(Base):
             "id",
             where="status = 'blocked' AND unmet = 0",
         ),
-        partial("ix_nodes_unfinished", "request_id", where=UNFINISHED),
+        partial("ix_nodes_unfinished", "request_id", "id", where=UNFINISHED),
         partial("ix_nodes_waiting", "workflow_id", where="status = 'waiting'"),
         partial("uq_nodes_key", "workflow_id", "key", where="key <> ''", unique=True),
         partial("ix_nodes_parent_id", "parent_id", where="parent_id IS NOT NULL"),

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.clock import now
@@ -92,3 +92,23 @@ class SessionEntry(Base):
             where="uuid IS NOT NULL", unique=True,
         ),
     )  # fmt: skip
+
+
+class Audit(Base):
+    """Who asked and who decided what; the database itself refuses to change or to delete a row."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=now())
+    who: Mapped[str]
+    did: Mapped[str]
+    detail: Mapped[str] = mapped_column(default="")
+    workflow_id: Mapped[int | None] = mapped_column(BigInteger)
+    node_id: Mapped[int | None] = mapped_column(BigInteger)
+    inquiry_id: Mapped[int | None] = mapped_column(BigInteger)
+    revision: Mapped[int] = mapped_column(default=0)  # of the inquiry
+    digest: Mapped[str] = mapped_column(default="")  # of what was shown
+    command_key: Mapped[str] = mapped_column(default="")  # the message or click
+
+    __table_args__ = (Index("ix_audit_workflow_id", "workflow_id", "id"),)

@@ -80,7 +80,7 @@ class Inquiry(Base):
             where="status = 'open' AND remind_at IS NOT NULL",
         ),
         Index("ix_inquiries_node_id", "node_id", "id"),
-        partial("ix_inquiries_request_id", "request_id", where=OPEN),
+        partial("ix_inquiries_request_id", "request_id", "id", where=OPEN),
     )  # fmt: skip
 
 

@@ -12,6 +12,24 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "audit",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("did", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("workflow_id", sa.BigInteger(), nullable=True),
+        sa.Column("node_id", sa.BigInteger(), nullable=True),
+        sa.Column("inquiry_id", sa.BigInteger(), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("command_key", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+    )
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.create_index("ix_audit_workflow_id", ["workflow_id", "id"], unique=False)
+
+    op.create_table(
         "session_entries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("project_key", sa.Text(), nullable=False),
@@ -96,7 +114,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_inquiries_request_id",
-            ["request_id"],
+            ["request_id", "id"],
             unique=False,
             sqlite_where=sa.text("status = 'open'"),
             postgresql_where=sa.text("status = 'open'"),
@@ -217,7 +235,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_nodes_unfinished",
-            ["request_id"],
+            ["request_id", "id"],
             unique=False,
             sqlite_where=sa.text("status NOT IN ('completed', 'failed', 'cancelled', 'skipped')"),
             postgresql_where=sa.text(
@@ -270,6 +288,22 @@ def upgrade() -> None:
     with op.batch_alter_table("workflows", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("title", sa.Text(), server_default=sa.text("('')"), nullable=False)
+        )
+
+    if op.get_bind().dialect.name == "sqlite":
+        for verb in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER audit_no_{verb.lower()} BEFORE {verb} ON audit "
+                "BEGIN SELECT RAISE(ABORT, 'the audit only grows'); END"
+            )
+    else:
+        op.execute(
+            "CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'the audit only grows'; END $$"
+        )
+        op.execute(
+            "CREATE TRIGGER audit_only_grows BEFORE UPDATE OR DELETE ON audit "
+            "FOR EACH STATEMENT EXECUTE FUNCTION audit_only_grows()"
         )
 
 
@@ -384,3 +418,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_session_entries_session")
 
     op.drop_table("session_entries")
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.drop_index("ix_audit_workflow_id")
+
+    op.drop_table("audit")
+
+    if op.get_bind().dialect.name != "sqlite":
+        op.execute("DROP FUNCTION audit_only_grows() CASCADE")
