@@ -16,7 +16,7 @@ from engine import Engine, Kind, NodeView, Settled, StaleMove
 AboutOne = (
     grammar.Status | grammar.Logs | grammar.Diff | grammar.Cancel | grammar.Retry | grammar.Skip
 )
-Command = AboutOne | grammar.Graph
+Command = AboutOne | grammar.Graph | grammar.Audit
 OF_GATES = (grammar.Skip, grammar.Cancel, grammar.Retry)  # to retry one asks people again
 ACTIONS: Mapping[type, Action] = {
     grammar.Cancel: Action.CANCEL,
@@ -36,6 +36,8 @@ class About:
         """Carry it out; without an ID it is about the one agent, or the workflow, of the thread."""
         if isinstance(command, grammar.Graph):
             return await self._graph(command, asked)
+        if isinstance(command, grammar.Audit):
+            return await self._audit(command, asked)
         match command.id:
             case Ref(workflow=workflow, key="") if workflow:
                 return await self._about_workflow(command, workflow, asked)
@@ -77,6 +79,18 @@ class About:
         except StaleMove:
             return messages.workflow_ended(workflow)
         return Done.SETTLED
+
+    async def _audit(self, command: grammar.Audit, asked: Asked) -> Outcome:
+        workflow = command.id.workflow if command.id else 0
+        if command.id is not None and command.id.agent:
+            workflow = (await self.engine.ledger.agent(command.id.agent)).workflow_id
+        workflow = workflow or await self.engine.ledger.workflow_in(asked.origin) or 0
+        if not workflow:
+            return messages.no_workflow()
+        card = await self.engine.ledger.workflow(workflow)
+        if refusal := await self.gate.refused(Action.READ, asked, card.origin, ""):
+            return refusal
+        return messages.audit(workflow, await self.engine.ledger.audit(workflow))
 
     async def _graph(self, command: grammar.Graph, asked: Asked) -> Outcome:
         workflow = command.workflow

@@ -58,12 +58,8 @@ class Acts:
                 return await self._explain(command, asked)
             case grammar.List():
                 return await self._list(asked)
-            case grammar.Spawn(spec, None):
-                return await self._spawn(spec, asked)
-            case grammar.Spawn(spec, parent) if parent:
-                return await self.growing.after(spec, parent, asked)
-            case grammar.Then(spec):
-                return await self.growing.then(spec, asked)
+            case grammar.Spawn() | grammar.Then():
+                return await self._agent(command, asked)
             case grammar.Workflow() | grammar.Run() | grammar.Plan():
                 return await self._workflow(command, asked)
             case grammar.Pause() | grammar.Resume():
@@ -84,6 +80,15 @@ class Acts:
                 return messages.whoami(actor, self.settings.access)
             case _:
                 assert_never(command)
+
+    async def _agent(self, command: grammar.Spawn | grammar.Then, asked: Asked) -> Outcome:
+        match command:
+            case grammar.Then(spec):
+                return await self.growing.then(spec, asked)
+            case grammar.Spawn(spec, grammar.Ref() as parent):
+                return await self.growing.after(spec, parent, asked)
+            case grammar.Spawn(spec):
+                return await self._spawn(spec, asked)
 
     async def _spawn(self, spec: AgentSpec, asked: Asked) -> Outcome:
         if refusal := await self.gate.refusal(Action.SPAWN, asked):

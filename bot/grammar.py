@@ -98,6 +98,13 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Audit:
+    """Tell who asked and who decided what."""
+
+    id: Ref | None
+
+
+@dataclass(frozen=True)
 class Graph:
     """Draw a workflow; None: that of the thread."""
 
@@ -146,6 +153,7 @@ Command = (
     | Retry
     | Skip
     | Graph
+    | Audit
     | List
     | Help
     | Whoami
@@ -168,6 +176,7 @@ class Verb(StrEnum):
     RETRY = "retry"
     SKIP = "skip"
     GRAPH = "graph"
+    AUDIT = "audit"
     LIST = "list"
     HELP = "help"
     WHOAMI = "whoami"

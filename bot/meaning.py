@@ -80,7 +80,7 @@ WORD = "|".join(sorted(WORDS, key=len, reverse=True)).replace(" ", r"\s+")
 WHOLE = re.compile(
     rf"(?P<word>{WORD})"
     r"(?:\s+(?:to\s+)?(?!(?:because|with|to)\b)(?P<key>(?:w[0-9]+\.)?[a-z][a-z0-9_-]*))?"
-    r"(?:(?:\s+(?:because|with)|\s*[,:;])\s+(?P<comment>\S.*))?[.!]*",
+    r"(?:(?:\s+because|(?P<with>\s+with)|\s*[,:;])\s+(?P<comment>\S.*))?[.!]*",
     re.IGNORECASE | re.DOTALL,
 )
 BEGINS = re.compile(r"(?:approved?|reject(?:ed)?)\b", re.IGNORECASE)  # whatever follows
@@ -183,9 +183,11 @@ def verdict(text: str) -> Verdict | None:
     found = WHOLE.fullmatch(text.strip())
     if not found:
         return None
+    decision = WORDS[" ".join(found["word"].lower().split())]
+    if found["with"] and decision not in {Decision.RETRY, Decision.RESOLVE}:
+        return None  # "start with the tests" is no approval
     comment = re.sub(r"\Abecause\s+", "", found["comment"] or "", flags=re.IGNORECASE)
-    word = " ".join(found["word"].lower().split())
-    return Verdict(WORDS[word], (found["key"] or "").lower(), comment.strip())
+    return Verdict(decision, (found["key"] or "").lower(), comment.strip())
 
 
 def addressed(thread: Thread, text: str) -> tuple[NodeView | None, str]:

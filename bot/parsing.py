@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from bot import options, outline, running
 from bot.grammar import (
+    Audit,
     Cancel,
     Command,
     Diff,
@@ -51,6 +52,7 @@ ABOUT: dict[Verb, Callable[[Ref | None], Command]] = {
     Verb.CANCEL: Cancel,
     Verb.RETRY: Retry,
     Verb.SKIP: Skip,
+    Verb.AUDIT: Audit,
 }
 
 ALONE: dict[Verb, Callable[[], Command]] = {

@@ -1,6 +1,7 @@
 """The engine's front door: what a front end may use. Nothing else is public."""
 
 from engine.api import Engine, Inbox, Ledger
+from engine.audit import Entry as AuditEntry
 from engine.claude import ClaudeExecutor
 from engine.commands import Incoming, Recorded, Reply, Settled
 from engine.cookbook import Cookbook
@@ -87,6 +88,7 @@ __all__ = [
     "AgentResult",
     "AgentSpec",
     "AlreadyStarted",
+    "AuditEntry",
     "BadRecipe",
     "BadValue",
     "Beat",

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
-from engine import cards, commands, inquiries, reading
+from engine import audit, cards, commands, inquiries, reading
+from engine.audit import Entry as AuditEntry
 from engine.brake import Paused, paused
 from engine.bringing import Bringing
 from engine.commands import Incoming, Recorded, Reply
@@ -126,6 +127,11 @@ class Ledger:
             if found is None:
                 raise NotFound(f"there is no workflow w{workflow_id}")
             return await cards.card(session, found)
+
+    async def audit(self, workflow_id: int) -> Sequence[AuditEntry]:
+        """What people asked, decided and did about a workflow, first to last."""
+        async with self.db.reading() as session:
+            return await audit.entries(session, workflow_id)
 
     async def node(self, workflow_id: int, key: str) -> NodeView:
         """The node of a workflow that has this key; raises NotFound."""

@@ -9,7 +9,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import models as m
-from engine.requests import Wish
 from engine.spec import Person
 
 MOST = 1_000  # entries that are shown of one workflow
@@ -26,8 +25,6 @@ class Did(StrEnum):
     RETRIED = "retried"
     SKIPPED = "skipped"
     SAID = "said"
-    PAUSED = "paused"
-    RESUMED = "resumed"
 
 
 @dataclass(frozen=True)
@@ -45,27 +42,31 @@ class Entry:
     command: str  # key of the message or click
 
 
-def note(
-    session: AsyncSession,
-    did: Did,
-    wish: Wish,
-    about: m.Node | m.Request | m.Inquiry | None = None,
-    detail: str = "",
-) -> None:
+@dataclass(frozen=True)
+class Act:
+    """What somebody did, by which command."""
+
+    did: Did
+    by: str  # id of the person
+    key: str = ""  # of the command
+    detail: str = ""
+
+
+def note(session: AsyncSession, act: Act, about: m.Node | m.Request | m.Inquiry) -> None:
     """Write down what somebody did, in the transaction in which it takes effect."""
     asked = about if isinstance(about, m.Inquiry) else None
     node = about.id if isinstance(about, m.Node) else asked.node_id if asked else None
     session.add(
         m.Audit(
-            who=wish.by.id,
-            did=did,
-            detail=detail[:DETAIL],
-            workflow_id=about.workflow_id if about else None,
+            who=act.by,
+            did=act.did,
+            detail=act.detail[:DETAIL],
+            workflow_id=about.workflow_id,
             node_id=node,
             inquiry_id=asked.id if asked else None,
             revision=asked.revision if asked else 0,
             digest=asked.digest if asked else "",
-            command_key=wish.key,
+            command_key=act.key,
         )
     )
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import inquiries, matters, plans, proposals
 from engine import models as m
+from engine.audit import Act, Did, note
 from engine.clock import now
 from engine.commands import answer, settle
 from engine.consequences import Chosen, carry_out, run_out
@@ -133,6 +134,8 @@ async def _vote(session: AsyncSession, row: m.Inquiry, click: Click, wish: Wish)
             command_key=wish.key or None,
         )
     )
+    said = f"{click.decision} {click.target} {click.comment}".strip()
+    note(session, Act(Did.DECIDED, wish.by.id, wish.key, said), row)
     await session.flush()
 
 

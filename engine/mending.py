@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import graphs
 from engine.advance import move
+from engine.audit import Act, Did, note
 from engine.commands import answer, settle
 from engine.errors import StaleMove
 from engine.events import append
@@ -41,6 +42,7 @@ class Mending:
             if advice and node.kind is Kind.AGENT:
                 session.add(Message(node_id=node.id, author=wish.by.id, text=advice))
             await again(session, node, await self._request(session, node, wish))
+            note(session, Act(Did.RETRIED, wish.by.id, wish.key, advice), node)
             await answer(session, wish.key, f"retry {agent_id}", wish.reply(agent_id))
 
     async def skip(self, agent_id: int, wish: Wish) -> None:
@@ -56,6 +58,7 @@ class Mending:
                 raise StaleMove(f"agent {agent_id} is {node.status} and cannot be skipped")
             await know(session, wish.by)
             await pass_over(session, node, wish.by.id, await self._request(session, node, wish))
+            note(session, Act(Did.SKIPPED, wish.by.id, wish.key), node)
             await answer(session, wish.key, f"skip {agent_id}", wish.reply(agent_id))
 
     async def _request(self, session: AsyncSession, node: Node, wish: Wish) -> Request:

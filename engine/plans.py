@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import files, graphs, inquiries, planner, proposals
+from engine.audit import Act, Did, note
 from engine.commands import answer, settle
 from engine.dag import NodeSpec, WorkflowSpec, leaves
 from engine.errors import InvalidSpec, StaleMove
@@ -79,6 +80,7 @@ class Plans:
             await proposals.call_off(session, row.request_id, wish.by.id)
             plan = proposals.edited(row, plan)
             await inquiries.change(session, row, _without_files(plan))
+            note(session, Act(Did.CHANGED_PLAN, wish.by.id, wish.key), row)
             await answer(session, wish.key, f"edit {inquiry_id}", wish.reply(inquiry_id))
 
     def check(self, spec: WorkflowSpec) -> None:

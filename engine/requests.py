@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from engine.audit import Act, Did, note
 from engine.clock import now
 from engine.commands import insert_new
 from engine.errors import StaleMove
@@ -67,6 +68,7 @@ async def open_request(session: AsyncSession, workflow_id: int, kind: str, wish:
     )
     session.add(request)
     await session.flush()
+    note(session, Act(Did.ASKED, wish.by.id, wish.key, kind), request)
     return request
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import proposals
+from engine.audit import Act, Did, note
 from engine.commands import answer, settle
 from engine.errors import NotFound
 from engine.events import append
@@ -57,6 +58,7 @@ class Talk:
                 key = wish.key or None
                 session.add(Message(node_id=tail.id, author=wish.by.id, text=text, key=key))
                 said = Said(Became.INSTRUCTION, tail.id)
+            note(session, Act(Did.SAID, wish.by.id, wish.key, text), tail)
             outcome = f"{said.became} {said.agent_id}"
             await answer(session, wish.key, outcome, wish.reply(said.agent_id))
             return said

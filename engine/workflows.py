@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import brake, files, inquiries, reading
 from engine.advance import admissible, advance, first_in_line, move
+from engine.audit import Act, Did, note
 from engine.commands import answer, settle
 from engine.errors import InvalidSpec, NotFound, StaleMove
 from engine.events import append, tell
@@ -90,7 +91,7 @@ class Workflows:
             if was in TERMINAL:
                 raise StaleMove(f"agent {agent_id} is {was} already")
             await know(session, wish.by)
-            await _stop(session, node, wish.by.id)
+            await _stop(session, node, wish)
             await answer(session, wish.key, f"cancel {agent_id}", wish.reply(agent_id))
             return was
 
@@ -110,7 +111,7 @@ class Workflows:
             for node in nodes:
                 await session.refresh(node)  # a stop above may have skipped it
                 if node.status not in TERMINAL:
-                    await _stop(session, node, wish.by.id)
+                    await _stop(session, node, wish)
             outcome = f"cancel w{workflow_id}"
             await answer(session, wish.key, outcome, wish.reply(workflow_id))
             return len(nodes) + asked
@@ -187,8 +188,10 @@ class Workflows:
         return found
 
 
-async def _stop(session: AsyncSession, node: Node, by: str) -> None:
+async def _stop(session: AsyncSession, node: Node, wish: Wish) -> None:
     """Cancel a node that has not ended; one that runs is ended by its worker."""
+    by = wish.by.id
+    note(session, Act(Did.STOPPED, by, wish.key), node)
     if node.status is Status.ACTIVE:
         node.cancelled_by, node.redo = by, False
         append(session, node, "agent.cancelling", {"by": by})

@@ -1,7 +1,8 @@
 """All prose that people read: pure functions from facts to Slack's messages."""
 
 from bot.messages import forms
-from bot.messages.accepted import queued, thinking
+from bot.messages.accepted import added, queued, thinking
+from bot.messages.auditing import audit
 from bot.messages.blocks import Attachment, Message
 from bot.messages.buttons import (
     ADVISE,
@@ -28,7 +29,14 @@ from bot.messages.graph import graph, plan_graph
 from bot.messages.history import logs
 from bot.messages.inquiry import closed, opened
 from bot.messages.manual import helped, whoami
-from bot.messages.misfits import cannot_skip, is_gate, no_workflow, not_a_step, press_again
+from bot.messages.misfits import (
+    cannot_skip,
+    is_gate,
+    no_workflow,
+    not_a_step,
+    nothing_before,
+    press_again,
+)
 from bot.messages.plan import Terms
 from bot.messages.recipes import listed as recipes_listed
 from bot.messages.replies import (
@@ -95,7 +103,9 @@ __all__ = [
     "Attachment",
     "Message",
     "Terms",
+    "added",
     "already_started",
+    "audit",
     "cannot_skip",
     "card",
     "closed",
@@ -122,6 +132,7 @@ __all__ = [
     "not_ended",
     "not_found",
     "not_in_channel",
+    "nothing_before",
     "opened",
     "passed_on",
     "paused",

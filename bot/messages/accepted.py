@@ -20,6 +20,11 @@ def thinking(agent_id: int, lacks: Sequence[str] = ()) -> Message:
     return _taken(f"Agent {agent_id} reads the repository and proposes a plan", lacks)
 
 
+def added(agent_id: int, lacks: Sequence[str] = ()) -> Message:
+    """The acknowledgement of an agent that begins after others."""
+    return _taken(f"Agent {agent_id} begins when what it goes on from is done", lacks)
+
+
 def _taken(said: str, lacks: Sequence[str]) -> Message:
     more = len(lacks) - LISTED
     told = [*lacks[:LISTED], *([f"and {more} more"] if more > 0 else [])]

@@ -51,7 +51,7 @@ def test_a_proposal_is_a_workflow_that_works_where_the_goal_says() -> None:
     assert review.does.reads_only
 
 
-BAD = [
+BAD: list[tuple[Any, str]] = [
     (None, "without a plan"),
     ([], "without a plan"),
     ("text", "without a plan"),

@@ -1,0 +1,50 @@
+"""What conversations about plans and gates have in common."""
+
+from sqlalchemy import update
+
+from bot.local import Message
+from bot.local.modals import View
+from bot.messages import APPROVE
+from engine import Status
+from engine.models import Clock
+from tests.conversations.conftest import World, is_notice
+
+TAKEN = "eyes"
+
+
+async def asked(world: World, part: str, where: str = "general") -> Message:
+    """Wait for a message that asks people something, with its buttons."""
+
+    def found() -> list[Message]:
+        told = [m for m in world.slack.messages(where) if is_notice(m) and part in m.text]
+        return [m for m in told if world.slack.buttons(m)]
+
+    return (await world.until(found))[-1]
+
+
+async def started(world: World, typed: str, who: str = "you") -> str:
+    """Have a plan confirmed by the one who asked for it; gives the thread."""
+    root = await world.says(f"@agent workflow {typed}", who=who)
+    plan = await asked(world, "Plan for w")
+    await world.slack.presses(who, plan, APPROVE)
+    await world.agent(1, *Status)
+    return root
+
+
+async def form(world: World, who: str) -> View:
+    """Wait for the form that somebody has opened."""
+    return (await world.until(lambda: world.slack.views(who)))[-1]
+
+
+async def pass_time(world: World, hours: float) -> None:
+    """Set the ledger's clock forward, and look at what is due."""
+    assert world.program is not None
+    async with world.program.engine.db.writing() as session:
+        await session.execute(update(Clock).values(seconds=Clock.seconds + hours * 3600))
+    await world.program.engine.decisions.tick()
+    world.program.wake()
+
+
+def marked(world: World, *stamps: str) -> bool:
+    """Whether all of these messages carry the mark of what an agent was given."""
+    return all(TAKEN in world.slack.message(ts).reactions for ts in stamps)
