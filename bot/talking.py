@@ -24,10 +24,10 @@ class Talking:
     async def instruct(self, text: str, thread: Thread, asked: Asked) -> Outcome:
         """Give an instruction to the agent that is meant."""
         agent, said = addressed(thread, text)
-        agent = agent or only(thread.unfinished)
-        if agent is None:
-            return messages.not_a_step(len(thread.unfinished))
-        return await self._say(agent, said, thread, asked)
+        meant = [agent] if agent else candidates(thread.unfinished)
+        if len(meant) != 1:
+            return messages.not_a_step(len(meant))
+        return await self._say(meant[0], said, thread, asked)
 
     async def follow_up(self, text: str, thread: Thread, asked: Asked) -> Outcome:
         """Go on where the last agent, or the one that is named, has ended."""
@@ -68,11 +68,9 @@ class Talking:
         return refusal
 
 
-def only(unfinished: list[NodeView]) -> NodeView | None:
-    """The one agent that can be meant without a name: the only one that works, or that is left."""
-    active = [agent for agent in unfinished if agent.status is Status.ACTIVE]
-    meant = active or unfinished
-    return meant[0] if len(meant) == 1 else None
+def candidates(unfinished: list[NodeView]) -> list[NodeView]:
+    """The agents that can be meant without a name: those that work, or else those that are left."""
+    return [agent for agent in unfinished if agent.status is Status.ACTIVE] or unfinished
 
 
 def _last(thread: Thread) -> NodeView:

@@ -13,7 +13,7 @@ MODULES = frozenset({"pytest", "unittest", "mypy", "ruff", "compileall", "json.t
 # git-push, ld-linux.so.2, python3.11-dbg, …
 FAMILIES = (
     *("git-", "ld-", "ld.", "python", "ipython", "pypy", "perl", "ruby", "node", "lua", "php"),
-    *("bash-", "busybox", "systemd"),
+    *("bash-", "busybox"),
 )
 _SHELLS = """
     ash bash bash5 cmd csh dash elvish fish ksh mksh nu powershell pwsh rbash rc rksh rzsh sash
@@ -32,12 +32,12 @@ _WRAPPERS = """
     i386 ionice ip lldb linux32 linux64 ltrace mosh newgrp nice nocache nodemon nohup nsenter
     numactl parallel perf pkexec prlimit proot pssh proxychains reptyr rsh rlwrap runcon
     run-parts runuser s6-setuidgid screen script scriptreplay setarch setpriv setsid setuidgid
-    sg sh-exec ssh start-stop-daemon stdbuf strace su su-exec sudo sudoedit systemd-run taskset
+    sg ssh start-stop-daemon stdbuf strace su su-exec sudo sudoedit systemd-run taskset
     timeout tini tmux torify torsocks tsocks unbuffer unshare valgrind watch watchexec watchmedo
     x86_64 xargs xdg-open open xterm xvfb-run
 """
 _WITH_SCRIPTS = """
-    R Rscript awk bun busctl clisp dc deno ed elixir emacs erl ex expr-eval gawk ghc ghci gjs
+    R Rscript awk bun busctl clisp dc deno ed elixir emacs erl ex gawk ghc ghci gjs
     gnuplot groovy guile iex irb jshell julia m4 mawk mysql nano nawk nc ncat netcat nvim ocaml
     octave osascript psql racket runghc sbcl scala sed gsed socat sqlite sqlite3 swift tclsh
     telnet ts-node tsx vi view vim vimdiff wish

@@ -5,9 +5,9 @@ from sqlalchemy import update
 from bot.local import Message
 from bot.local.modals import View
 from bot.messages import APPROVE
-from engine import Status
+from engine import ScriptedExecutor, Status
 from engine.models import Clock
-from tests.conversations.conftest import World, is_notice
+from tests.conversations.conftest import SECONDS, World, eventually, is_notice
 
 TAKEN = "eyes"
 
@@ -29,6 +29,21 @@ async def started(world: World, typed: str, who: str = "you") -> str:
     await world.slack.presses(who, plan, APPROVE)
     await world.agent(1, *Status)
     return root
+
+
+async def begun(executor: ScriptedExecutor, agents: int) -> None:
+    """Wait until so many agents are at work, so that what is said reaches them there."""
+
+    async def are() -> bool:
+        return len(executor.jobs) >= agents
+
+    await eventually(are)
+
+
+async def taken(world: World) -> None:
+    """Wait until everything that people did was delivered, and carried out."""
+    await world.slack.settled(lambda: not world.slack.parts.events._tasks, timeout=SECONDS)
+    await world.interpreted()
 
 
 async def form(world: World, who: str) -> View:

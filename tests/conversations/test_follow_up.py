@@ -1,7 +1,6 @@
 """Going on with an agent that has ended, with the real CLI: in its session, or without it."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import delete
@@ -10,7 +9,7 @@ from engine import DemoModel, NodeView, Status, make_executor
 from engine.demo_model import Conversation, Turn, call, say
 from engine.demo_model.conversation import read
 from engine.models import SessionEntry
-from tests.conversations.conftest import World, is_terminal, shown
+from tests.conversations.conftest import World, eventually, is_terminal, shown
 from tests.worker.conftest import git
 
 FIRST = "Write down the word heron"
@@ -42,15 +41,18 @@ async def went_on(world: World, number: int, root: str) -> NodeView:
     """Wait for an agent's last word, and until its worktree is gone."""
     view = await world.agent(number, Status.COMPLETED)
     await world.until(lambda: len(world.terminals()) >= number)
-    await world.until(lambda: not worktrees(world))
+    await eventually(lambda: cleared_away(world))
     assert len([m for m in world.slack.thread("general", root) if is_terminal(m)]) == number
     return view
 
 
-def worktrees(world: World) -> list[Path]:
+async def cleared_away(world: World) -> bool:
+    """Whether no worktree is left; the janitor would look once a minute by itself."""
     assert world.program
-    world.program.wake()  # the janitor looks once a minute by itself
-    return list((world.home / ".worktrees").glob("agent-*"))
+    [janitor] = [beat for beat in world.program.beats if beat.name == "janitor"]
+    janitor.wake()
+    await janitor.rest()
+    return not list((world.home / ".worktrees").glob("agent-*"))
 
 
 def last(model: DemoModel) -> Conversation:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from engine import ScriptedExecutor, Status
 from engine.models import Message
 from engine.scripted import Hear, Wait, Write
-from tests.conversations.asking import asked, marked, started
+from tests.conversations.asking import asked, begun, marked, started, taken
 from tests.conversations.conftest import World, shown
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])  # nothing here depends on it
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])  # nothing her
 
 async def nothing_new(world: World, agents: int, ephemerals: int, who: str = "you") -> None:
     """Everything was interpreted, nothing started, and nobody was told anything."""
-    await world.interpreted()
+    await taken(world)
     assert len(await world.agents()) == agents
     assert len(world.slack.ephemerals(who)) == ephemerals
 
@@ -24,8 +24,8 @@ async def nothing_new(world: World, agents: int, ephemerals: int, who: str = "yo
 async def test_while_an_agent_runs(world: World) -> None:
     executor = ScriptedExecutor({"long": [Hear(), Hear(), Hear()]})
     await world.begins(executor)
-    root = await world.says("@agent long")
-    await world.agent(1, Status.ACTIVE)
+    root = await world.says("@agent work long")
+    await begun(executor, 1)
     aside = await world.says("@teammate is that right?", thread=root)
     other = await world.says("use mysql", who="teammate", thread=root)
     await nothing_new(world, 1, 1)
@@ -114,8 +114,7 @@ async def test_of_several_that_run_one_is_named(world: World) -> None:
     executor = ScriptedExecutor({"long": [Hear()]})
     await world.begins(executor)
     root = await started(world, "both: [one: long one, two: long two]")
-    for number in (1, 2):
-        await world.agent(number, Status.ACTIVE)
+    await begun(executor, 2)
     await world.says("use sqlite", thread=root)
     told = await world.told("you", "2 agents could be meant")
     assert "12: use sqlite" in shown(told)
@@ -131,7 +130,7 @@ async def test_direct_messages_need_no_mention(world: World) -> None:
     executor = ScriptedExecutor({"around": [Hear()]})
     await world.begins(executor)
     root = await world.says("look around", where="@you")
-    await world.agent(1, Status.ACTIVE)
+    await begun(executor, 1)
     await world.says("in the attic", where="@you", thread=root)
     await world.agent(1, Status.COMPLETED)
     assert executor.heard == ["in the attic"]
@@ -156,18 +155,19 @@ async def test_an_edit_counts_until_the_agent_has_it(world: World) -> None:
     root = await world.says("@agent spawn long")
     await world.agent(1, Status.PENDING)
     plain = await world.says("1: use mysql", thread=root)
+    await taken(world)
     mention = await world.says("@agent and unittest", thread=root)
-    await world.interpreted()
+    await taken(world)
     await world.slack.edits("you", plain, "1: use sqlite")
     await world.slack.edits("you", mention, "@agent and pytest")
-    await world.interpreted()
+    await taken(world)
     assert await said(world) == [("use sqlite", False), ("and pytest", False)]
     await world.begins(executor, speaks=False)
     await world.until(lambda: marked(world, plain, mention))
     await world.slack.edits("you", plain, "1: use oracle")
     talk = await world.says("by the way", who="teammate", thread=root)
     await world.slack.edits("teammate", talk, "@agent spawn something else")
-    await world.interpreted()
+    await taken(world)
     assert await said(world) == [("use sqlite", True), ("and pytest", True)]
     release.set()
     await world.agent(1, Status.COMPLETED)

@@ -99,8 +99,8 @@ async def only_recording(world: World) -> AsyncIterator[None]:
         open_program(world.given) as program,
         web_client(world.slack.bot_token, world.slack.api_url, Metrics.make().trace()) as client,
     ):
-        bot_user, seconds = Directory(client).bot_user, program.metrics.recorded
-        intake = Intake(program.engine, bot_user, lambda: None, seconds)
+        ours, seconds = Directory(client).ours, program.metrics.recorded
+        intake = Intake(program.engine, ours, lambda: None, seconds)
         async with sockets(build(client, intake), world.slack.app_token):
             await world.until(lambda: world.slack.connections == 2)
             yield

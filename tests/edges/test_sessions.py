@@ -105,10 +105,8 @@ async def test_what_cannot_be_written_now_is_written_in_its_place_later(db: Data
     assert await shelf.list_subkeys({"project_key": "x", "session_id": "s"}) == ["sub"]
 
 
-FIRST = Scene(
-    "first",
-    [call("Write", file_path="hello.txt", content="Hello"), say("Written.")],
-)
+WRITES = call("Write", file_path="hello.txt", content="Hello")
+FIRST = Scene("first", [WRITES, say("Written.")])
 SECOND = Scene("second", [call("Glob", pattern="*"), say("Gone on with.")])
 
 
@@ -189,7 +187,7 @@ async def test_sessions_that_cannot_be_reached_are_a_failure_that_passes(bench: 
 async def test_a_run_that_was_killed_is_gone_on_with_where_it_was(
     bench: Bench, db: Database
 ) -> None:
-    hanging = Scene("first", [FIRST.turns[0], Turn(after=asyncio.Event())])
+    hanging = Scene("first", [WRITES, Turn(after=asyncio.Event())])
     async with DemoModel(Script((hanging, SECOND))) as model:
         job = bench.job(model, task="the first", project="agent:1")
         running = asyncio.create_task(keeping(db).run(job, Diary()))

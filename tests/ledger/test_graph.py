@@ -181,6 +181,19 @@ async def test_a_node_that_was_to_be_redone_is_skipped_when_its_need_fails(story
     assert [each.status for each in await story.summaries()] == [Status.FAILED]
 
 
+async def test_who_is_sent_back_after_a_stop_is_not_stopped(story: Story) -> None:
+    await story.begin("a; b: a; ?gate: a; join: b gate")
+    await story.do("a")
+    await story.claim()
+    await story.cancel("b")
+    await story.decide(Decision.SEND_BACK, target="a")
+    assert await story.end("b", STOPPED) is Status.PENDING
+    await story.do("a", "b")
+    await story.decide(Decision.APPROVE)
+    await story.do("join")
+    assert [each.status for each in await story.summaries()] == [Status.COMPLETED]
+
+
 async def test_a_lost_run_that_was_to_be_redone_begins_again(story: Story) -> None:
     await story.begin("a; b: a; ?gate: a")
     await story.do("a")

@@ -94,19 +94,19 @@ class GraphMachine(RuleBasedStateMachine):
     def begin(self, spec: tuple[NodeSpec, ...], policy: OnFailure) -> None:
         ask = self.model.ask(policy)
         self.run(self._begin(spec, policy))
-        self.learn(ask, keyed=True, graph=len(self.model.asked))
+        self.learn(ask, len(self.model.asked))
 
     async def _begin(self, spec: tuple[NodeSpec, ...], policy: OnFailure) -> None:
         asked = await self.story.plan(WorkflowSpec("random", spec, policy))
         await self.story.decide(Decision.APPROVE, asked, ALICE)
 
-    def learn(self, ask: Ask, *, keyed: bool, graph: int | None) -> list[int]:
+    def learn(self, ask: Ask, graph: int | None = None) -> list[int]:
         """Take over the nodes that have appeared, as they were described."""
         nodes, needs = self.run(self._read())
         new = [node for node in nodes if node.id not in self.model.all]
         for node in new:
             gate, on = node.kind is Kind.GATE, frozenset(needs.get(node.id, ()))
-            self.model.all[node.id] = Vertex(node.id, on, gate, keyed, graph, ask)
+            self.model.all[node.id] = Vertex(node.id, on, gate, bool(node.key), graph, ask)
         return [node.id for node in new]
 
     async def _read(self) -> tuple[list[Node], dict[int, set[int]]]:
@@ -146,7 +146,7 @@ class GraphMachine(RuleBasedStateMachine):
             self.model.all[said.agent_id].heard.append(None)
         else:
             assert self.model.stand(agent) in ENDED
-            assert self.learn(self.model.ask(), keyed=False, graph=None) == [said.agent_id]
+            assert self.learn(self.model.ask()) == [said.agent_id]
 
     # What workers do
 
@@ -197,7 +197,7 @@ class GraphMachine(RuleBasedStateMachine):
     def followed(self, *, left: bool) -> None:
         """What was said too late is a follow-up, and nothing else is."""
         if left:
-            assert len(self.learn(self.model.ask(), keyed=False, graph=None)) == 1
+            assert len(self.learn(self.model.ask())) == 1
 
     @rule(pick=ANY)
     def ask_to_push(self, pick: int) -> None:

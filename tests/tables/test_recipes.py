@@ -13,9 +13,8 @@ from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from bot.cli import app
-from bot.grammar import Refusal
+from bot.grammar import Refusal, Run
 from bot.messages.recipes import listed
-from bot.running import Run
 from bot.running import read as run
 from engine.cookbook import find
 from engine.dag import GateSpec, NodeSpec, WorkflowSpec
