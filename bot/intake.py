@@ -84,6 +84,8 @@ def _message(body: Body, ours: Ours) -> Incoming | None:
         return None
     if event.get("subtype") == "message_changed":
         return _edit(event, ours.team)
+    if event.get("edited") and event.get("thread_ts") not in {None, event.get("ts")}:
+        return None  # a mention that was edited into a reply is an edit, which came by itself
     author = _author(event, ours.bots)
     text = str(event.get("text") or "")
     addressed = event.get("channel_type") == "im" or slack_text.mentions(text, ours.user)

@@ -63,7 +63,8 @@ class Writer:
         limits, policy = self.settings.limits, self.settings.agent
         nodes = inquiry.matter.workflow.nodes if isinstance(inquiry.matter, Plan) else ()
         merges = bool(integration(nodes))
-        return messages.Terms(policy.model, limits.budget_usd, policy.sandbox, merges)
+        most = limits.workflow_budget_usd
+        return messages.Terms(policy.model, limits.budget_usd, most, policy.sandbox, merges)
 
     async def picture(self, card: Card) -> Enclosure:
         """The graph as it is now; of a plan that waits, the graph that it would be."""

@@ -144,6 +144,8 @@ class Attempt:
         view, keep = task.view, self.tools.workshop.keep
         try:
             work = Work() if task.plans else await keep(bench, view, self.check)
+            if task.merges_only and result.success:
+                work = await self.tools.workshop.whole(bench, view, work)
             if task.plans or self.halted is Halt.HANDOVER:
                 await self.tools.workshop.discard(bench.tree.path)
         except MabError as error:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from engine import files, reading
 from engine import models as m
-from engine import reading
 from engine.clock import now
 from engine.events import tell
 from engine.models.graph import UNFINISHED
@@ -44,6 +44,7 @@ async def end_requests(session: AsyncSession, workflow_id: int) -> None:
 
 
 async def _end(session: AsyncSession, request: m.Request) -> None:
+    await files.deal(session, request.id, ())  # of a plan that was never started
     nodes = (
         select(m.Node)
         .where(m.Node.request_id == request.id)

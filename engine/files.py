@@ -1,9 +1,9 @@
 """The ledger's files: what people gave to an agent, and what an agent hands out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import models as m
@@ -26,6 +26,23 @@ def attach(session: AsyncSession, agent_id: int, files: Iterable[File]) -> None:
     session.add_all(
         m.File(node_id=agent_id, direction=Direction.IN, **vars(file)) for file in files
     )
+
+
+def keep(session: AsyncSession, request_id: int, files: Iterable[File]) -> None:
+    """Keep the files that came with a plan, until it has nodes."""
+    session.add_all(
+        m.File(request_id=request_id, direction=Direction.IN, **vars(file)) for file in files
+    )
+
+
+async def deal(session: AsyncSession, request_id: int, agents: Sequence[m.Node]) -> None:
+    """Give the files that came with a plan to the agents that begin."""
+    kept = select(m.File).where(m.File.request_id == request_id).order_by(m.File.id)
+    files = list(await session.scalars(kept))
+    for agent in agents:
+        agent.attached = len(files)
+        attach(session, agent.id, [File(f.name, f.mimetype, f.content) for f in files])
+    await session.execute(delete(m.File).where(m.File.request_id == request_id))
 
 
 def hand_out(session: AsyncSession, agent_id: int, attempt: int, files: Iterable[File]) -> None:

@@ -7,14 +7,20 @@ one may be an alias or an extension. Interpreters count as a whole, but for know
 HINTS = (
     *("exec", "eval", "command", "cmd", "shell", "script", "prog", "pager", "editor", "hook"),
     *("wrapper", "runner", "launcher", "under", "rsh", "pipe", "-pack", "config", "tool"),
-    "hostname-bin",
+    *("extld", "hostname-bin"),
 )
+LONG = ("eval", "exec", "extcmd", "open-files-in-pager", "pre", "receive-pack", "upload-pack")
 MODULES = frozenset({"pytest", "unittest", "mypy", "ruff", "compileall", "json.tool"})
 # git-push, ld-linux.so.2, python3.11-dbg, …
 FAMILIES = (
     *("git-", "ld-", "ld.", "python", "ipython", "pypy", "perl", "ruby", "node", "lua", "php"),
     *("bash-", "busybox"),
 )
+_INTERPRETERS = """
+    ash bash busybox csh dash env fish ksh lua mksh node perl php pwsh python ruby sh sudo tcsh
+    xargs zsh
+"""
+INTERPRETERS = frozenset(_INTERPRETERS.split())
 _SHELLS = """
     ash bash bash5 cmd csh dash elvish fish ksh mksh nu powershell pwsh rbash rc rksh rzsh sash
     sh tcsh toybox xonsh yash zsh
@@ -34,6 +40,7 @@ _WRAPPERS = """
     run-parts runuser s6-setuidgid screen script scriptreplay setarch setpriv setsid setuidgid
     sg ssh start-stop-daemon stdbuf strace su su-exec sudo sudoedit systemd-run taskset
     timeout tini tmux torify torsocks tsocks unbuffer unshare valgrind watch watchexec watchmedo
+    chronic dockerize gpg honcho hyperfine ifne pee rustup
     x86_64 xargs xdg-open open xterm xvfb-run
 """
 _WITH_SCRIPTS = """
@@ -58,9 +65,9 @@ SUBCOMMANDS = {
         "git": """
             add am annotate apply blame branch cat-file check-ignore checkout cherry cherry-pick
             clean commit count-objects describe diff diff-index diff-tree fsck gc init log
-            ls-files ls-tree merge merge-base mv name-rev range-diff reflog remote reset restore
-            rev-list rev-parse revert rm shortlog show show-branch show-ref stash status switch
-            symbolic-ref tag var version whatchanged worktree write-tree
+            ls-files ls-tree merge merge-base mv name-rev push range-diff reflog remote reset
+            restore rev-list rev-parse revert rm shortlog show show-branch show-ref stash status
+            switch symbolic-ref tag var version whatchanged worktree write-tree
         """,
         "npm": _PACKAGES,
         "pnpm": _PACKAGES,
@@ -69,6 +76,7 @@ SUBCOMMANDS = {
         "poetry": "add check install lock remove show update version",
         "coverage": "combine erase html json report xml",
         "cargo": "add bench build check clean clippy doc fmt metadata remove test tree update",
+        "go": "build clean doc fmt get install list mod run test version vet work",
         "docker": "images info inspect logs ps pull push stop version",
         "podman": "images info inspect logs ps pull push stop version",
         "kubectl": "apply delete describe get logs version",

@@ -9,10 +9,18 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from engine.permission_programs import CARRIERS, FAMILIES, HINTS, MODULES, SUBCOMMANDS
+from engine.permission_programs import (
+    CARRIERS,
+    FAMILIES,
+    HINTS,
+    INTERPRETERS,
+    LONG,
+    MODULES,
+    SUBCOMMANDS,
+)
 
 MAX_COMMAND = 4_000  # characters; nobody sees through a longer one at a glance
-_BARE = r"(?:[A-Za-z0-9_@%+:,./-]|(?<=[A-Za-z0-9_/-])=|(?<=[A-Za-z0-9_])[~^])+"
+_BARE = r"(?:[A-Za-z0-9_@%+:,./-]|(?<=[A-Za-z0-9_/=-])=|(?<=[A-Za-z0-9_])[~^])+"
 _TOKEN = rf"""(?:{_BARE}|'[^'\\$`]*'|"[^"\\$`!]*")"""
 _COMMAND = re.compile(rf"{_TOKEN}(?: +{_TOKEN})*")
 _TOKENS = re.compile(_TOKEN)
@@ -98,11 +106,13 @@ def carries(words: Sequence[str]) -> bool:
     """Whether a plain command can run another program that its own words name or spell out."""
     program = words[0].casefold().removesuffix(".exe")
     rest = words[1:]
-    if any(_hints(word) for word in rest):
+    if any(_hints(word) for word in rest) or any(map(_interprets, " ".join(rest).split())):
         return True
     match _unversioned(program):
         case "python":
             return not (len(rest) > 1 and rest[0] == "-m" and rest[1] in MODULES)
+        case "git" if any("::" in word for word in rest):
+            return True  # git's way to name a program where a repository is meant
         case "make" | "gmake":
             return not all(_MAKE_WORD.fullmatch(word) for word in rest)
         case name if name in SUBCOMMANDS:
@@ -112,9 +122,17 @@ def carries(words: Sequence[str]) -> bool:
 
 
 def _hints(word: str) -> bool:
-    """Whether an option's name says that a program follows."""
+    """Whether a word says by its name that a program follows; options may be abbreviated."""
     name = word.lstrip("-").partition("=")[0].casefold()
-    return word.startswith("-") and (name == "pre" or any(hint in name for hint in HINTS))
+    if not word.startswith("-") or name.startswith("no-"):
+        return False
+    short = word.startswith("--") and name and any(long.startswith(name) for long in LONG)
+    return bool(short) or any(hint in name for hint in HINTS)
+
+
+def _interprets(word: str) -> bool:
+    """Whether a word names what reads commands, for wrappers that nobody here has heard of."""
+    return _unversioned(word.rpartition("/")[2].casefold()) in INTERPRETERS
 
 
 def _first(words: Sequence[str]) -> str:

@@ -4,7 +4,8 @@ A rule asks too often rather than too seldom. As soon as there is a rule for Bas
 asked that is not one plain command, or that can run another program in its own words: shells,
 wrappers and interpreters, and subcommands that are not known to be harmless. Not promised, since
 no text tells it: what `make`, `npm run`, `pytest`, hooks, scripts and other files run, what an
-MCP tool does, and that a rule for files holds for Bash.
+MCP tool does, that a rule for files holds for Bash, and that the same effect cannot be had by
+another command.
 """
 
 import re

@@ -14,7 +14,7 @@ from engine.errors import InvalidSpec, StaleMove
 from engine.events import append
 from engine.inquiries import Asking
 from engine.matters import Plan
-from engine.models import Node, Request
+from engine.models import Request
 from engine.requests import Wish, know, open_request, thread_of
 from engine.settings import Settings
 from engine.spec import AgentSpec
@@ -44,6 +44,7 @@ class Plans:
             request.title = plan.workflow.title
             request.on_failure = plan.workflow.on_failure
             workflow.title = workflow.title or plan.workflow.title
+            files.keep(session, request.id, plan.workflow.files)
             await session.flush()
             await inquiries.ask(session, Asking(_without_files(plan), workflow.id, request.id))
             await answer(session, wish.key, f"plan w{workflow.id}", wish.reply(workflow.id))
@@ -111,15 +112,10 @@ async def begin(session: AsyncSession, plan: Plan, request: Request, settings: S
         made[added.key].policy = {**made[added.key].policy, "merges": True}
     for node in made.values():
         append(session, node, "agent.spawned")
-    await _hand_in(session, spec, [made[node.key] for node in spec.agents])
-
-
-async def _hand_in(session: AsyncSession, spec: WorkflowSpec, agents: Sequence[Node]) -> None:
-    """What was said and attached goes to the agents that begin."""
-    for node in agents:
-        if not node.unmet:
-            node.context, node.quoted = spec.context.text, spec.context.messages
-            files.attach(session, node.id, spec.files)
+    first = [made[node.key] for node in spec.agents if not node.needs]
+    for node in first:  # what was said and attached goes to the agents that begin
+        node.context, node.quoted = spec.context.text, spec.context.messages
+    await files.deal(session, request.id, first)
 
 
 def integration(nodes: Sequence[NodeSpec]) -> list[NodeSpec]:

@@ -125,6 +125,17 @@ class Workshop:
             bench.repo, bench.base.ref, view, work, Leave(push, approved)
         )
 
+    async def whole(self, bench: Bench, view: NodeView, work: Work) -> Work:
+        """A merge that no agent changed, as the work of all whom it holds, pushed like theirs.
+
+        Raises RepositoryError, GitError.
+        """
+        base = await self.repos.base(bench.repo, view.base)
+        fork = await bench.repo.git.text("merge-base", base.commit, work.commit)
+        files = await self.worktrees.changes(bench.repo, fork, work.commit)
+        held = replace(work, base_commit=fork, files=files)
+        return await self.pushes.publish(bench.repo, base.ref, view, held, Leave())
+
     async def gather(self, view: NodeView, commit: str) -> Work:
         """Give a commit that is there already, such as a merge, to a node, and push its branch.
 

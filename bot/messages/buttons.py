@@ -74,4 +74,4 @@ def merge(node: NodeView) -> list[Block]:
     if not (node.status is Status.COMPLETED and node.work.commit and node.work.onto):
         return []
     onto = words.bounded(words.flat(node.work.onto), BRANCH)
-    return [blocks.button(f"Merge into {onto}…", MERGE, f"{node.id}.{node.work.commit}")]
+    return [blocks.button(f"Merge into {onto}…", MERGE, f"{node.id}.{node.work.commit[:64]}")]

@@ -49,7 +49,8 @@ ADVICE = {
     Cause.BUDGET: Advice(
         "it ran out of budget",
         "It used up its budget and was stopped; what it had done is kept.",
-        "Spawn it again with more, `--budget 10`, or give it a smaller task.",
+        "Spawn it again with more, `--budget 10`, or give it a smaller task. A budget that it "
+        "shares with others is named below, with its setting.",
     ),
     Cause.TURNS: Advice(
         "it ran out of turns",

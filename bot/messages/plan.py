@@ -33,6 +33,7 @@ class Terms:
 
     model: str = ""  # where a step names none; "" = Claude Code's default
     budget: Decimal | None = None  # US dollars, of a step that names none
+    whole: Decimal | None = None  # US dollars, of a plan that names none
     sandbox: Sandbox = Sandbox.AUTO
     merges: bool = False  # several ends are merged into one branch
     names: Mapping[str, str] = field(default_factory=dict)  # of people and groups, by id
@@ -151,9 +152,9 @@ def _several(one: str, many: str, names: Iterable[str]) -> str:
 
 
 def cost(spec: WorkflowSpec, terms: Terms) -> str:
-    """What it costs at most: all budgets together, or the workflow's own."""
+    """What it costs at most: all budgets together, or that of the workflow."""
     each = [agent.budget or terms.budget for agent in _agents(spec)]
     known = [budget for budget in each if budget is not None]
     whole = sum(known, Decimal(0)) if len(known) == len(each) else None
-    most = min((amount for amount in (whole, spec.budget) if amount is not None), default=None)
+    most = min((amount for amount in (whole, spec.budget or terms.whole) if amount is not None), default=None)
     return f"costs at most {words.money(most)}" if most is not None else ""

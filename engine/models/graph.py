@@ -155,7 +155,8 @@ class File(Base):
     __tablename__ = "files"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id"))
+    node_id: Mapped[int | None] = mapped_column(ForeignKey("nodes.id"))
+    request_id: Mapped[int | None] = mapped_column(ForeignKey("requests.id"))  # a plan waits
     attempt: Mapped[int] = mapped_column(default=0)  # that left it; 0 = it came with the task
     direction: Mapped[Direction]
     name: Mapped[str]
@@ -163,7 +164,10 @@ class File(Base):
     content: Mapped[bytes]  # emptied once people have what was handed out
     told_at: Mapped[datetime | None]  # when it was handed out
 
-    __table_args__ = (Index("ix_files_node_id", "node_id", "direction", "id"),)
+    __table_args__ = (
+        Index("ix_files_node_id", "node_id", "direction", "id"),
+        partial("ix_files_request_id", "request_id", where="request_id IS NOT NULL"),
+    )
 
 
 class Run(Base):

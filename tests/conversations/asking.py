@@ -5,9 +5,10 @@ from sqlalchemy import update
 from bot.local import Message
 from bot.local.modals import View
 from bot.messages import APPROVE
-from engine import ScriptedExecutor, Status
+from engine import NodeView, ScriptedExecutor, Status
 from engine.models import Clock
-from tests.conversations.conftest import SECONDS, World, eventually, is_notice
+from tests.conversations.conftest import SECONDS, World, eventually, is_notice, shown
+from tests.worker.conftest import git
 
 TAKEN = "eyes"
 
@@ -63,3 +64,39 @@ async def pass_time(world: World, hours: float) -> None:
 def marked(world: World, *stamps: str) -> bool:
     """Whether all of these messages carry the mark of what an agent was given."""
     return all(TAKEN in world.slack.message(ts).reactions for ts in stamps)
+
+
+async def step(world: World, key: str, *states: Status) -> NodeView:
+    """Wait until a step of w1 is in one of these states."""
+    assert world.program is not None
+    found = await world.program.engine.ledger.node(1, key)
+    return await world.agent(found.id, *states)
+
+
+async def finished(world: World, part: str) -> Message:
+    """Wait for the terminal message of w1."""
+
+    def ends() -> list[Message]:
+        told = [m for m in world.slack.messages("general") if is_notice(m)]
+        return [m for m in told if m.text.startswith("Workflow w1") and part in m.text]
+
+    return (await world.until(ends))[-1]
+
+
+async def closed(world: World, message: Message, part: str) -> str:
+    """Wait until a message has lost its buttons and says how it ended."""
+
+    def now() -> Message | None:
+        found = world.slack.message(message.ts)
+        return found if not world.slack.buttons(found) and part in shown(found) else None
+
+    return shown(await world.until(now))  # type: ignore[arg-type]
+
+
+def recipe(world: World, name: str, text: str) -> None:
+    """Put a workflow that people can run into the repository."""
+    place = world.shop / ".agents" / "workflows"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / f"{name}.yml").write_text(text)
+    git("add", ".", cwd=world.shop)
+    git("commit", "-qm", "A workflow", cwd=world.shop)

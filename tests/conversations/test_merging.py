@@ -101,6 +101,10 @@ async def test_a_whole_workflow_is_merged(world: World, bare: Path) -> None:
     plan = (await world.thread(card.ts, 2))[1]
     await world.slack.presses("you", plan, APPROVE)
     done = await notice(world, card.ts, "Merge into main…")
+    whole = (await world.agent(3, Status.COMPLETED)).work
+    assert [file.path for file in whole.files] == ["a.md", "b.md"]
+    assert tip(bare, whole.branch) == whole.commit
+    assert f"Branch `{whole.branch}`" in shown(done)
     await world.slack.presses("you", done, MERGE)
     asked = await notice(world, card.ts, "Approve & merge")
     await world.slack.presses("reviewer", asked, APPROVE)

@@ -133,7 +133,7 @@ class GraphMachine(RuleBasedStateMachine):
         self.run(doing)
         ask, graph = self.model.ask(), self.model.all[after].graph
         alone = len(self.model.asked) if many else None
-        assert self.learn(ask, keyed=True, graph=graph or alone)
+        assert self.learn(ask, graph or alone)
 
     @rule(pick=ANY)
     def say(self, pick: int) -> None:

@@ -160,6 +160,7 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
         "Agent 12 changed nothing: Fix the login",
     ),
     "queued": (say.queued(12), "Agent 12 is queued"),
+    "thinking": (say.thinking(12), "Agent 12 reads the repository and proposes a plan"),
     "queued without some of what was given": (
         say.queued(12, [accepted.UNREAD, accepted.too_large(EVIL), *[accepted.too_many("x")] * 99]),
         "Agent 12 is queued",

@@ -1,6 +1,7 @@
 # ruff: noqa: RUF001 - what phones write is what is tested here
 """From Slack's text to a command: what was meant, what is started, what is refused and how."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Literal, get_args
@@ -145,6 +146,12 @@ COMMANDS: list[tuple[str, Command]] = [
     ("spawn --budget $2 fix", spawn("fix", budget=Decimal(2))),
     ("spawn --budget 2,50 fix", spawn("fix", budget=Decimal("2.50"))),
     ("spawn --budget 1000 fix", spawn("fix", budget=Decimal(1000))),
+    ("spawn --parent 12 document it", replace(spawn("document it"), parent=Ref(12))),
+    ("spawn --parent #12 document it", replace(spawn("document it"), parent=Ref(12))),
+    (
+        "spawn --parent w5.test --model m document it",
+        replace(spawn("document it", model="m"), parent=Ref(workflow=5, key="test")),
+    ),
     ("spawn fix --role handling", spawn("fix --role handling")),
     ("spawn --role dev fix --repo x", spawn("fix --repo x", role="dev")),
     ("spawn -- --role is broken", spawn("--role is broken")),
@@ -230,6 +237,10 @@ REFUSALS = [
     ("spawn --timeout 0m fix", "out of bounds", ""),
     ("spawn --timeout 999999h fix", "out of bounds", ""),
     ("spawn --timeout ３０m fix", "is no duration", ""),
+    ("spawn --parent soon fix", "cannot be the value of `--parent`", ""),
+    ("spawn --parent 0 fix", "cannot be the value of `--parent`", ""),
+    ("spawn --parent w5 fix", "cannot be the value of `--parent`", ""),
+    ("workflow --parent 12 a: x", "no option “--parent”", ""),
     ("spawn --budget lots fix", "“lots” is no amount", ""),
     ("spawn --budget 0 fix", "out of bounds", ""),
     ("spawn --budget 0.00 fix", "out of bounds", ""),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -17,6 +17,9 @@ from engine.permissions import InvalidRule, Rule, allows, asked, digest, parse, 
 
 WORKSPACE = Path("/srv/trees/a1")
 PUSH = "Bash(git push:*)"
+unhurried = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
 
 
 def bash(command: str) -> dict[str, Any]:
@@ -27,6 +30,7 @@ def ask(rule: str, tool: str, given: dict[str, Any], real: str = "") -> Rule | N
     return asked([parse(rule)], tool, given, WORKSPACE, Path(real) if real else None)
 
 
+UNBALANCED = ["echo 'unbalanced", 'echo "unbalanced']
 EVASIONS = [
     "git push",
     "git push origin main",
@@ -157,6 +161,14 @@ EVASIONS = [
     "cargo --config x build",
     "foo --exec x",
     "foo git push",
+    "foo bash -c x",
+    "foo 'sh -c x'",
+    "foo /bin/dash x",
+    "foo python3.12 x",
+    "hyperfine 'g\"\"it push'",
+    "go tool x",
+    "go build -ldflags '-extld=x'",
+    "git push --repo=ext::x",
     "foo -- git push",
     "foo --run='git push'",
     "foo '--run=git push'",
@@ -181,6 +193,9 @@ EVASIONS = [
     "git submodule foreach x",
     "git bisect run x",
     "git fetch --upload-pack=x",
+    "git push --rec=x",
+    "git push --exe x",
+    "git push ext::x",
     "git grep -Ox y",
     "git difftool -x x",
     "git stash push",
@@ -197,11 +212,13 @@ EVASIONS = [
     "ls\n",
     "ls\u2028git push",
     "\u202eecho hsup tig",
-    "ｇｉｔ push",
+    "\uff47\uff49\uff54 push",
     "git \uff50ush",
     "ls " + "x" * MAX_COMMAND,
-    "echo 'unbalanced",
-    'echo "unbalanced',
+    "echo 'a\nb'",
+    "git commit -m 'a\x00b'",
+    "git commit -m 'a\u202eb'",
+    *UNBALANCED,
     'echo "!!"',
     "echo 'a'b",
     "",
@@ -277,7 +294,7 @@ PLAIN = [
     "eslint src",
     "docker ps",
     "kubectl get pods",
-    "curl -s https://example.org/a.json?x=1".replace("?x=1", ""),
+    "curl -s https://example.org/a.json",
     "pip install requests==2.31.0",
     "terraform plan",
     "foo push",
@@ -327,7 +344,7 @@ def test_the_tables_are_as_long_as_promised() -> None:
         ("Bash(git commit -m 'x')", "git commit -m x", True),
     ],
 )
-def test_what_a_rule_for_commands_stands_for(rule: str, command: str, is_asked: bool) -> None:
+def test_what_a_rule_for_commands_stands_for(rule: str, command: str, *, is_asked: bool) -> None:
     assert bool(ask(rule, "Bash", bash(command))) is is_asked
 
 
@@ -444,7 +461,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize(("rule", "tool", "path", "is_asked"), PATHS)
-def test_rules_for_paths(rule: str, tool: str, path: str, is_asked: bool) -> None:
+def test_rules_for_paths(rule: str, tool: str, path: str, *, is_asked: bool) -> None:
     assert bool(ask(rule, tool, {"file_path": path})) is is_asked
 
 
@@ -477,7 +494,7 @@ def test_rules_for_paths(rule: str, tool: str, path: str, is_asked: bool) -> Non
         ("Skill", "Agent", {}, False),
     ],
 )
-def test_other_calls(rule: str, tool: str, given: dict[str, Any], is_asked: bool) -> None:
+def test_other_calls(rule: str, tool: str, given: dict[str, Any], *, is_asked: bool) -> None:
     assert bool(ask(rule, tool, given)) is is_asked
 
 
@@ -515,7 +532,7 @@ def test_a_path_counts_where_its_links_lead() -> None:
         ("https://example.org.other.test/", False),
     ],
 )
-def test_rules_for_domains(url: str, is_asked: bool) -> None:
+def test_rules_for_domains(url: str, *, is_asked: bool) -> None:
     for rule in ("WebFetch(domain:example.org)", "WebFetch(domain:*.Example.ORG)"):
         assert bool(ask(rule, "WebFetch", {"url": url, "prompt": "x"})) is is_asked
     assert ask("WebFetch", "WebFetch", {"url": url})
@@ -541,6 +558,7 @@ def commands_of(text: str) -> list[str]:
     return [token for token in lexer if set(token) <= set("();<>|&")]
 
 
+@unhurried
 @given(st.text("abgitpush -./='\";&|<>()\n", max_size=24))
 def test_whatever_is_more_than_one_command_is_asked(text: str) -> None:
     try:
@@ -565,12 +583,14 @@ def quoted_only(text: str) -> bool:
     return not quote
 
 
+@unhurried
 @given(WORDS, st.sampled_from(SEPARATORS), WORDS)
 def test_a_separator_outside_of_quotes_is_asked(first: str, between: str, then: str) -> None:
     assume(quoted_only(first))
     assert ask(PUSH, "Bash", bash(first + between + then))
 
 
+@unhurried
 @given(st.text(max_size=40))
 def test_plain_words_are_those_that_a_shell_reads(text: str) -> None:
     if (words := plain(text)) is not None:
@@ -578,19 +598,26 @@ def test_plain_words_are_those_that_a_shell_reads(text: str) -> None:
         assert not set(text) & set("\\$`\n\t\r\0")
 
 
-@given(st.sampled_from(EVASIONS), st.integers(0, 60), st.sampled_from(["''", '""', "'", '"', "\\"]))
+# A quote may be all that an unbalanced command lacks.
+evasions = st.sampled_from([command for command in EVASIONS if command not in UNBALANCED])
+
+
+@unhurried
+@given(evasions, st.integers(0, 60), st.sampled_from(["''", '""', "'", '"', "\\"]))
 def test_quotes_and_backslashes_lead_around_nothing(command: str, at: int, added: str) -> None:
     at = min(at, len(command))
     assert ask(PUSH, "Bash", bash(command[:at] + added + command[at:]))
 
 
-@given(st.sampled_from(EVASIONS), st.sampled_from(["  ", " '' ", ' "" ', " \t", "\u2003", " \\\n"]))
+@unhurried
+@given(evasions, st.sampled_from(["  ", " '' ", ' "" ', " \t", "\u2003", " \\\n"]))
 def test_spaces_lead_around_nothing(command: str, space: str) -> None:
     assert ask(PUSH, "Bash", bash(command.replace(" ", space)))
     assert ask(PUSH, "Bash", bash(f"{space}{command}{space}"))
 
 
-@given(st.sampled_from(EVASIONS), st.data())
+@unhurried
+@given(evasions, st.data())
 def test_quoting_any_stretch_leads_around_nothing(command: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(command)))
     end = data.draw(st.integers(start, len(command)))
@@ -601,6 +628,7 @@ def test_quoting_any_stretch_leads_around_nothing(command: str, data: st.DataObj
     assert ask(PUSH, "Bash", bash(text))
 
 
+@unhurried
 @given(st.text(max_size=30), st.text(min_size=1, max_size=10))
 def test_what_was_allowed_is_this_command_alone(command: str, more: str) -> None:
     allowed = [rule_for("Bash", bash(command))]
@@ -612,6 +640,7 @@ def test_what_was_allowed_is_this_command_alone(command: str, more: str) -> None
     assert not allows(allowed, "Bash", unsafe, WORKSPACE)
 
 
+@unhurried
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_two_texts_never_look_the_same(one: str, other: str) -> None:
     assert (visible(one) == visible(other)) is (one == other)
@@ -697,6 +726,7 @@ def test_a_long_action_is_shown_whole() -> None:
     assert (lines[3], lines[-1]) == ("-x0", "+y2999")
 
 
+@unhurried
 @given(st.dictionaries(st.text(max_size=5), st.text(max_size=9) | st.integers() | st.none()))
 def test_a_digest_is_that_of_the_input(given: dict[str, Any]) -> None:
     assert digest("Bash", given) == digest("Bash", dict(reversed(given.items())))

@@ -109,6 +109,11 @@ def decided(inquiry: Inquiry, decision: Decision, *by: Person, comment: str = ""
     return replace(inquiry, status=InquiryStatus.DECIDED, decision=decision, votes=votes)
 
 
+SENT_BACK = decided(GATE, Decision.SEND_BACK, BEN, comment="it lacks division")
+MERGEABLE = replace(DONE, work=replace(WORK, onto="main", commit="c" * 40))
+LANDED = replace(DONE, work=Work(), lands="c" * 40, result="Merged cccccccccc into main.")
+
+
 def card(*nodes: NodeView, title: str = "calculator", **more: Any) -> Message:
     return say.card(Card(5, 1, nodes, 4, 4, title=title, **more))
 
@@ -159,6 +164,10 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
         say.closed(replace(GATE, status=InquiryStatus.WITHDRAWN)),
         "Not asked any more: gate w5.review: Good enough?",
     ),
+    "gate sent back": (
+        say.closed(replace(SENT_BACK, votes=(replace(SENT_BACK.votes[0], target="design"),))),
+        "Sent back to design: gate w5.review: Good enough?",
+    ),
     "push": (
         say.opened(PUSH, ["U2"]),
         "Agent 12 changed 1 protected file: push its branch?: Fix the login",
@@ -174,6 +183,16 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
     "failure": (
         say.opened(FAILURE, ["U1"]),
         "w5.test failed: try it again, or go on without it?: Fix the login",
+    ),
+    "merge of what another agent did": (
+        say.opened(asked(Merge("d" * 40, "main", 3)), ["U2"]),
+        "Merge the work of agent 3 into main?",
+    ),
+    "merged": (say.ended(LANDED, AT), "Agent 12 is done: Fix the login"),
+    "grown": (say.added(12), "Agent 12 begins when what it goes on from is done"),
+    "nothing to grow from": (
+        say.nothing_before(),
+        "There is no agent in this thread to go on from. Leave out then: to start one.",
     ),
     "merge": (
         say.opened(MERGE, ["U2"]),
@@ -415,7 +434,7 @@ def test_a_plan_is_a_list_for_a_phone() -> None:
 
 
 def test_a_plan_says_where_with_what_and_for_how_much() -> None:
-    terms = Terms("opus", Decimal(5), Sandbox.OFF, merges=True)
+    terms = Terms("opus", Decimal(5), None, Sandbox.OFF, merges=True)
     told = shown(messages.opened(PLAN, ["U1"], terms=terms))
     for fact in (
         "Repository `shop`", "model `opus`", "costs at most $20.00", "merged into one branch",
@@ -427,13 +446,14 @@ def test_a_plan_says_where_with_what_and_for_how_much() -> None:
 @pytest.mark.parametrize(
     ("own", "each", "budget", "said"),
     [
-        (None, None, None, ""),
+        (None, None, None, "$30.00"),
         (None, "5", None, "$20.00"),
+        (None, "9", None, "$30.00"),
         ("2", "5", None, "$17.00"),
         (None, "5", "9.50", "$9.50"),
         (None, "5", "99", "$20.00"),
         (None, None, "9", "$9.00"),
-        ("2", None, None, ""),
+        ("2", None, None, "$30.00"),
     ],
 )
 def test_what_a_plan_costs_at_most(
@@ -442,9 +462,38 @@ def test_what_a_plan_costs_at_most(
     first = AgentSpec("Write", repo="shop", budget=Decimal(own) if own else None)
     nodes = (NodeSpec("design", first), *SPEC.nodes[1:])
     spec = replace(SPEC, nodes=nodes, budget=Decimal(budget) if budget else None)
-    terms = Terms(budget=Decimal(each) if each else None)
+    terms = Terms(budget=Decimal(each) if each else None, whole=Decimal(30))
     told = shown(messages.opened(asked(Plan(spec)), ["U1"], terms=terms))
-    assert (f"costs at most {said}" in told) if said else ("costs at most" not in told)
+    assert f"costs at most {said}" in told
+
+
+def test_work_that_can_be_merged_has_a_button_for_that() -> None:
+    button = {"agent.merge": f"12.{'c' * 40}"}
+    for node, there in (
+        (MERGEABLE, True),
+        (replace(MERGEABLE, work=replace(MERGEABLE.work, onto="")), False),
+        (replace(MERGEABLE, work=replace(MERGEABLE.work, base_commit="c" * 40)), False),
+        (replace(MERGEABLE, status=Status.FAILED), False),
+    ):
+        ended = messages.ended(node, AT)
+        assert (button.items() <= pressing(ended).items()) is there
+        assert ("Merge into main…" in labels(ended)) is there
+    whole = summary(DESIGN, MERGEABLE, work=MERGEABLE.work)
+    assert button.items() <= pressing(messages.summed_up(whole, AT)).items()
+    unchanged = replace(MERGEABLE.work, base_commit="c" * 40, files=())
+    merged = replace(MERGEABLE, work=unchanged)  # of several, by no model
+    whole = summary(replace(DESIGN, work=WORK), merged, work=unchanged)
+    assert button.items() <= pressing(messages.summed_up(whole, AT)).items()
+
+
+def pressing(message: Message) -> dict[str, str]:
+    return {element["action_id"]: element.get("value", "") for element in elements(message)}
+
+
+def test_a_send_back_names_the_step() -> None:
+    closed = SITUATIONS["gate sent back"][0]
+    assert "*Sent back* to `design` by <@U2>" in shown(closed)
+    assert "Ben: it lacks division" in shown(closed)
 
 
 @pytest.mark.parametrize(
@@ -751,6 +800,7 @@ def every(text: str, node: NodeView) -> list[Message]:
         asked(Conflict((text,) * 100, (text,) * 50, text), node=nodes[0]),
         asked(Failure(text), node=nodes[0]),
         asked(Merge(text, text), node=nodes[0]),
+        asked(Merge(text, text, 3), node=nodes[0]),
     ]
     known = [replace(each, quorum=3, votes=votes, approvers=(text,) * 30) for each in known]
     closed = [
@@ -789,7 +839,7 @@ def heaviest(text: str, status: Status) -> NodeView:
     work = Work(
         text, text, f"{text}x", tuple(FileChange(text, 10**9, 10**9) for _ in range(30)),
         Check(text, 1, text), compare_url=text, fetch=text,
-        notes=tuple(Note(kind, text) for kind in NoteKind), protected=(text,) * 30,
+        notes=tuple(Note(kind, text) for kind in NoteKind), protected=(text,) * 30, onto=text,
     )  # fmt: skip
     return replace(
         FAILED, status=status, task=text, role=text, repo=text, branch=text, result=text, error=text,

@@ -189,6 +189,24 @@ def upgrade() -> None:
             batch_op.f("fk_events_inquiry_id"), "inquiries", ["inquiry_id"], ["id"]
         )
 
+    with op.batch_alter_table("files", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "request_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+            )
+        )
+        batch_op.alter_column("node_id", existing_type=sa.BigInteger(), nullable=True)
+        batch_op.create_index(
+            "ix_files_request_id",
+            ["request_id"],
+            unique=False,
+            sqlite_where=sa.text("request_id IS NOT NULL"),
+            postgresql_where=sa.text("request_id IS NOT NULL"),
+        )
+        batch_op.create_foreign_key(
+            batch_op.f("fk_files_request_id"), "requests", ["request_id"], ["id"]
+        )
+
     with op.batch_alter_table("nodes", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column(
@@ -257,10 +275,10 @@ def upgrade() -> None:
             postgresql_where=sa.text("key <> ''"),
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_nodes_parent_id"), "nodes", ["parent_id"], ["id"]
+            batch_op.f("fk_nodes_graph_id"), "requests", ["graph_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_nodes_graph_id"), "requests", ["graph_id"], ["id"]
+            batch_op.f("fk_nodes_parent_id"), "nodes", ["parent_id"], ["id"]
         )
 
     with op.batch_alter_table("requests", schema=None) as batch_op:
@@ -322,8 +340,8 @@ def downgrade() -> None:
         batch_op.drop_column("title")
 
     with op.batch_alter_table("nodes", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_nodes_graph_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_nodes_parent_id"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_nodes_graph_id"), type_="foreignkey")
         batch_op.drop_index(
             "uq_nodes_key", sqlite_where=sa.text("key <> ''"), postgresql_where=sa.text("key <> ''")
         )
@@ -360,6 +378,16 @@ def downgrade() -> None:
         batch_op.drop_column("parent_id")
         batch_op.drop_column("key")
         batch_op.drop_column("graph_id")
+
+    with op.batch_alter_table("files", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("fk_files_request_id"), type_="foreignkey")
+        batch_op.drop_index(
+            "ix_files_request_id",
+            sqlite_where=sa.text("request_id IS NOT NULL"),
+            postgresql_where=sa.text("request_id IS NOT NULL"),
+        )
+        batch_op.alter_column("node_id", existing_type=sa.BigInteger(), nullable=False)
+        batch_op.drop_column("request_id")
 
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_events_inquiry_id"), type_="foreignkey")
