@@ -11,7 +11,16 @@ from bot.gatekeeper import Gatekeeper
 from bot.grammar import Ref
 from bot.messages import Message
 from bot.replies import packed
-from engine import Engine, Kind, NodeView, Settled, StaleMove
+from engine import (
+    Click,
+    Decision,
+    Engine,
+    InquiryKind,
+    Kind,
+    NodeView,
+    Settled,
+    StaleMove,
+)
 
 AboutOne = (
     grammar.Status | grammar.Logs | grammar.Diff | grammar.Cancel | grammar.Retry | grammar.Skip
@@ -146,14 +155,27 @@ class About:
         return Done.SETTLED
 
     async def _retry(self, agent: NodeView, advice: str, asked: Asked) -> Outcome:
+        told = packed(messages.retried(agent.id))
         try:
-            wish = asked.wish(lambda agent_id: packed(messages.retried(agent_id)))
-            await self.engine.mending.retry(agent.id, wish, advice)
+            if click := await self._asks_whether(agent, advice):
+                await self.engine.decisions.decide(
+                    click, asked.wish(lambda _: None), lambda _: told
+                )
+            else:
+                await self.engine.mending.retry(agent.id, asked.wish(lambda _: told), advice)
         except Settled:
             raise
         except StaleMove:
             return messages.not_ended(await self.engine.ledger.agent(agent.id))
         return Done.SETTLED
+
+    async def _asks_whether(self, agent: NodeView, advice: str) -> Click | None:
+        """The answer to the question what is to be done about an agent's failure, if it is open."""
+        if agent.asks is InquiryKind.FAILURE:
+            for asked in await self.engine.ledger.asked_in(agent.origin):
+                if asked.node and asked.node.id == agent.id:
+                    return Click(asked.id, asked.revision, Decision.RETRY, advice)
+        return None
 
     async def _node(self, named: Ref | None, asked: Asked) -> NodeView | None:
         match named:

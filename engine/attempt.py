@@ -10,53 +10,26 @@ from typing import Any
 import structlog
 
 from engine import processes
-from engine.assignments import Assignment, Site, broken, cause_of, confinement, job
+from engine.assignments import Assignment, Site, broken, cause_of, job
 from engine.beginnings import beginning
-from engine.briefing import Tray
 from engine.bringing import bring
-from engine.budgets import Budgets
 from engine.checks import Checks
+from engine.equipment import Tools
 from engine.errors import LostLease, MabError
-from engine.executor import AgentResult, Confinement, Executor, Job, Step, Usage
+from engine.executor import AgentResult, Job, Step, Usage
 from engine.leases import Claim
 from engine.matters import Conflict
 from engine.processes import ProcessTree
-from engine.runs import Ending, Runs
+from engine.runs import Ending
 from engine.sandbox import Shell, restrictions
-from engine.settings import Settings
 from engine.states import Cause
 from engine.store import is_passing
-from engine.trays import Trays
 from engine.verdicts import Halt, leave_for
 from engine.views import Check, NodeView, Note, NoteKind, Work
-from engine.workshop import Bench, Workshop
+from engine.workshop import Bench
 
 RETURN_SECONDS = 8.0  # for an executor to return once its processes are gone
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What attempts are carried out with."""
-
-    runs: Runs
-    workshop: Workshop
-    trays: Trays
-    executor: Executor
-    settings: Settings
-    host: str
-    environment: Mapping[str, str]  # of every process of an agent
-    model_environment: Mapping[str, str]  # beside it, for the executor alone
-    hidden: tuple[Path, ...]  # what agents must not read
-
-    @property
-    def budgets(self) -> Budgets:
-        """Sets aside what an attempt may cost."""
-        return Budgets(self.runs.workflows, self.runs.leases)
-
-    def confinement(self, bench: Bench, tray: Tray | None = None) -> Confinement:
-        """What an agent's processes may reach beside their workspace."""
-        return confinement(self.settings.agent, self.hidden, bench, tray)
 
 
 @dataclass

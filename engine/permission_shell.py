@@ -85,9 +85,15 @@ def equals(words: Sequence[str], named: Sequence[str]) -> bool:
 
 def _parts(words: Sequence[str]) -> Iterator[str]:
     """Letters and digits that stand together; those of an option begin with `-`."""
-    for word in unicodedata.normalize("NFKC", " ".join(words)).casefold().split():
+    for word in _flat(words):
         option = "-" if word.startswith("-") else ""
         yield from (option + part for part in _PART.findall(word))
+
+
+def _flat(words: Sequence[str]) -> list[str]:
+    """The words within the words, as another shell would read a quoted one."""
+    bare = re.sub("['\"]", "", " ".join(words))
+    return unicodedata.normalize("NFKC", bare).casefold().split()
 
 
 def _same_program(part: str, name: str) -> bool:
@@ -106,7 +112,7 @@ def carries(words: Sequence[str]) -> bool:
     """Whether a plain command can run another program that its own words name or spell out."""
     program = words[0].casefold().removesuffix(".exe")
     rest = words[1:]
-    if any(_hints(word) for word in rest) or any(map(_interprets, " ".join(rest).split())):
+    if any(_hints(word) or _interprets(word) for word in _flat(rest)):
         return True
     match _unversioned(program):
         case "python":
@@ -123,7 +129,7 @@ def carries(words: Sequence[str]) -> bool:
 
 def _hints(word: str) -> bool:
     """Whether a word says by its name that a program follows; options may be abbreviated."""
-    name = word.lstrip("-").partition("=")[0].casefold()
+    name = word.lstrip("-").partition("=")[0]
     if not word.startswith("-") or name.startswith("no-"):
         return False
     short = word.startswith("--") and name and any(long.startswith(name) for long in LONG)
@@ -132,7 +138,7 @@ def _hints(word: str) -> bool:
 
 def _interprets(word: str) -> bool:
     """Whether a word names what reads commands, for wrappers that nobody here has heard of."""
-    return _unversioned(word.rpartition("/")[2].casefold()) in INTERPRETERS
+    return _unversioned(word.rpartition("/")[2]) in INTERPRETERS
 
 
 def _first(words: Sequence[str]) -> str:

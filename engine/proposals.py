@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import inquiries, matters, planner
+from engine import files, inquiries, matters, planner
 from engine import models as m
 from engine.advance import move
 from engine.dag import WorkflowSpec
@@ -58,6 +58,7 @@ async def put(session: AsyncSession, node: m.Node, spec: WorkflowSpec) -> None:
     workflow = await session.get_one(m.Workflow, node.workflow_id)
     workflow.title = workflow.title or spec.title
     await session.flush()
+    files.keep(session, request.id, await files.attached(session, node.id))
     plan = Plan(spec, node.task, node.id)
     await inquiries.ask(session, Asking(plan, node.workflow_id, request.id))
 

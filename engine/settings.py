@@ -16,7 +16,6 @@ from pydantic_settings import (
 
 from engine.errors import ConfigError
 from engine.executor import Sandbox
-from engine.permissions import InvalidRule, parse
 
 CI_CONFIGURATION = (
     ".github/**",
@@ -80,15 +79,6 @@ class AgentPolicy(Section):
     model: str = ""  # "" = the CLI's default
     sandbox: Sandbox = Sandbox.AUTO
     network: tuple[str, ...] = ()
-    ask: tuple[str, ...] = ()  # rules for the tool calls that people decide
-
-    @field_validator("ask")
-    @classmethod
-    def _rules(cls, ask: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            return tuple(parse(text).text for text in ask)
-        except InvalidRule as error:
-            raise ValueError(str(error)) from error
 
 
 class Poll(Section):

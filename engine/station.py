@@ -8,9 +8,9 @@ from uuid import uuid4
 
 from sqlalchemy.engine import make_url
 
-from engine.attempt import Tools
 from engine.claude import ClaudeExecutor
 from engine.environment import cleaned, model_environment
+from engine.equipment import Tools
 from engine.executor import Executor, Usage
 from engine.janitor import Janitor
 from engine.leases import Leases

@@ -12,7 +12,8 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
 from engine import processes
-from engine.attempt import Attempt, Tools
+from engine.attempt import Attempt
+from engine.equipment import Tools
 from engine.errors import LostLease, MabError
 from engine.executor import AgentResult
 from engine.leases import Claim, Leases, LostRun, Offer, RunKey

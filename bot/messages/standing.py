@@ -98,8 +98,8 @@ def outcome(node: NodeView) -> str:
         case Status.COMPLETED | Status.FAILED if node.kind is Kind.GATE:
             return _decided(node)
         case Status.COMPLETED:
-            did = node.work.changed or node.lands
-            return "is done" if did else "is done and changed nothing"
+            idle = node.work.branch and not (node.work.changed or node.lands)
+            return "is done and changed nothing" if idle else "is done"
         case Status.FAILED:
             return f"failed, {causes.advice(node.cause).short}"
         case Status.CANCELLED:

@@ -11,8 +11,8 @@ from bot.messages import ADVISE, ADVISE_ASKED, APPROVE, EDIT, GRAPH, SKIP_ASKED,
 from engine import Cause, Repo, ScriptedExecutor, Status
 from engine.executor import Job
 from engine.scripted import Action, Wait, Write, failure
-from tests.conversations.asking import asked, finished, form, recipe, started, step, taken
-from tests.conversations.conftest import World, shown
+from tests.conversations.asking import asked, finished, form, recipe, started, step
+from tests.conversations.conftest import World, is_notice, shown
 from tests.worker.conftest import git, repository
 
 BOTH = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"])
@@ -29,7 +29,7 @@ class Works:
         self.executor = ScriptedExecutor(self._plan)
 
     def _plan(self, job: Job) -> Sequence[Action]:
-        if "Build" in job.task and "pytest" not in job.context:
+        if "Build" in job.task and "use pytest" not in job.context:
             return [failure(Cause.MODEL)]
         if "beside" in job.task:
             return [Wait(self.side)]
@@ -49,7 +49,7 @@ async def test_a_failed_step_is_tried_again_with_advice(world: World) -> None:
     await world.until(lambda: len([m for m in finals(world) if "failed" in m.text]) == 2)
     await world.says('@agent retry w1.build --with "use pytest instead"', thread=root)
     await world.told("you", "Agent 2 is queued again")
-    done = await finished(world, "done")
+    done = await finished(world, "is done")
     assert (await step(world, "design", Status.COMPLETED)).attempt == 1
     assert (await step(world, "build", Status.COMPLETED)).attempt == 3
     assert (await step(world, "test", Status.COMPLETED)).attempt == 1
@@ -60,7 +60,8 @@ async def test_a_failed_step_is_tried_again_with_advice(world: World) -> None:
 
 def finals(world: World) -> list[Message]:
     """The terminal messages of w1."""
-    return [m for m in world.slack.messages("general") if m.text.startswith("Workflow w1")]
+    told = [m for m in world.slack.messages("general") if is_notice(m)]
+    return [m for m in told if m.text.startswith("Workflow w1")]
 
 
 @ONE
@@ -81,7 +82,7 @@ async def test_a_step_that_fails_while_others_go_on_is_told_with_what_can_be_don
     await world.told("you", "Agent 1 is queued again")
     assert (await step(world, "build", Status.COMPLETED)).attempt == 2
     works.side.set()
-    await finished(world, "done")
+    await finished(world, "is done")
     await world.slack.presses("you", failed, "Skip")
     await world.told("you", "Agent 1 is completed; only what failed or has not begun is skipped")
 
@@ -94,7 +95,7 @@ async def test_a_failed_step_is_skipped(world: World) -> None:
     await world.says("/agent skip w1.build")
     await world.told("you", "Agent 2 is skipped")
     assert (await step(world, "test", Status.COMPLETED)).attempt == 1
-    done = await finished(world, "done")
+    done = await finished(world, "is done")
     assert "skipped" in shown(done)
     assert done.thread_ts == root
 
@@ -131,7 +132,7 @@ async def test_with_ask_people_say_what_is_done_about_a_failure(world: World) ->
     await world.slack.presses("you", second, ADVISE_ASKED)
     view = await form(world, "you")
     await world.slack.submits("you", view, {"text": "use pytest"})
-    done = await finished(world, "done")
+    done = await finished(world, "is done")
     assert done.thread_ts == root
     assert (await step(world, "build", Status.COMPLETED)).attempt == 3
     assert len(finals(world)) == 1
@@ -151,7 +152,7 @@ async def test_a_failure_that_is_asked_about_can_be_retried_by_its_name(world: W
     await asked(world, "w1.build")
     await world.says('/agent retry w1.build --with "use pytest"')
     await world.told("you", "Agent 2 is queued again")
-    await finished(world, "done")
+    await finished(world, "is done")
 
 
 @ONE
@@ -263,15 +264,11 @@ async def test_a_recipe_of_the_base_commit_is_run_and_changed(world: World) -> N
     await world.slack.submits("you", view, {"text": text.replace("Build 1.4", "Build 1.5")})
     changed = await asked(world, "Version 2: Plan for w1")
     await world.slack.presses("you", changed, APPROVE)
-    build = await step_of_first(world)
+    build = await world.agent(1, Status.COMPLETED)
     assert (build.task, build.role) == ("Build 1.5", "builder")
     assert build.work.check is not None
     gate = await asked(world, "Approval wanted at gate")
     assert "0 of 2 approvals" in shown(gate)
-
-
-async def step_of_first(world: World):  # type: ignore[no-untyped-def]
-    return await world.agent(1, Status.COMPLETED)
 
 
 @ONE

@@ -1,5 +1,6 @@
 """Planning agents in the ledger: whose plan it is, and what ends their work on it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from engine.inquiries import EXPIRES
 from engine.leases import Claim
 from engine.matters import Plan
 from engine.runs import Ending
-from engine.spec import AgentSpec
+from engine.spec import AgentSpec, Context, File
 from engine.states import Decision, Status
 from engine.verdicts import Halt
 from tests.ledger.conftest import ALICE, BOB, LedgerWorld
@@ -114,6 +115,20 @@ async def test_stopping_everything_ends_the_plan_and_its_agent(story: Story) -> 
     await story.ledger.finish(late, STOPPED)
     [summary] = await story.summaries()
     assert summary.reason == "stopped by Alice"
+
+
+async def test_files_that_came_with_the_goal_reach_the_agents_that_begin(
+    ledger: LedgerWorld,
+) -> None:
+    notes = File("notes.txt", "text/plain", b"accounts have names")
+    wish = await ledger.wish(ALICE)
+    await ledger.plans.think(replace(GOAL, files=(notes,), context=Context("said", 3)), wish)
+    story = Story(ledger, workflow=1, thread=wish.origin.thread or "")
+    await ledger.finish(await take(story), proposal("a", "b"))
+    [asked] = await story.open()
+    await story.decide(Decision.APPROVE, asked, ALICE)
+    given = await ledger.worker("w1").given(await take(story))
+    assert (given.said, given.files) == ("said", (notes,))
 
 
 async def test_votes_on_a_plan_are_void_once_it_is_another(story: Story) -> None:

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from engine import AgentPolicy
 from engine.permission_paths import target
 from engine.permission_shell import MAX_COMMAND, plain
 from engine.permission_text import visible
@@ -172,6 +170,9 @@ EVASIONS = [
     "foo -- git push",
     "foo --run='git push'",
     "foo '--run=git push'",
+    "foo '--run=g\"\"it push'",
+    "foo \"x 'sh' -c x\"",
+    "foo 'x --exec=y'",
     "busybox ls",
     "coproc git push",
     "hash -p /usr/bin/git x",
@@ -409,14 +410,11 @@ def test_a_rule_that_cannot_be_is_an_error(rule: str, sentence: str) -> None:
         parse(rule)
     assert sentence in str(error.value)
     assert len(str(error.value)) < 300
-    with pytest.raises(ValidationError, match="cannot be a rule"):
-        AgentPolicy(ask=(PUSH, rule))
 
 
-def test_the_settings_take_rules_as_they_are_written() -> None:
+def test_a_rule_is_kept_as_it_is_written() -> None:
     rules = (PUSH, "WebFetch", "outside-workspace", "mcp__a__*", "Edit(/src/**)", "Bash(make)")
-    assert AgentPolicy(ask=rules).ask == rules
-    assert AgentPolicy().ask == ()
+    assert tuple(parse(rule).text for rule in rules) == rules
 
 
 PATHS = [

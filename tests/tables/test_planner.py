@@ -4,12 +4,15 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import jsonschema
 import pytest
 
+from bot.grammar import Plan as Ask
+from bot.grammar import Refusal
 from bot.meaning import Thread, changes
+from bot.parsing import parse
 from engine import planner
 from engine.dag import GateSpec, NodeSpec, WorkflowSpec
 from engine.demo_model.brain import answer
@@ -213,3 +216,37 @@ def test_what_decides_nothing_changes_a_planning_agents_plan(text: str, *, chang
 
 def test_the_policy_says_who_plans_and_what_is_wanted() -> None:
     assert planner.policy(gates=False) == {"plans": True, "gates": False, "schema": dict(SCHEMA)}
+
+
+@pytest.mark.parametrize(
+    ("typed", "default", "read"),
+    [
+        ("/agent plan Add accounts", "refuse", Ask(AgentSpec("Add accounts"))),
+        ("plan: Add accounts", "spawn", Ask(AgentSpec("Add accounts"))),
+        (
+            'Plan --repo shop --budget 2 --timeout 5m "Add accounts"',
+            "spawn",
+            Ask(
+                AgentSpec(
+                    "Add accounts",
+                    repo="shop",
+                    budget=Decimal("2.0"),
+                    timeout=timedelta(minutes=5),
+                )
+            ),
+        ),
+        ("plan", "spawn", "The goal is missing"),
+        ("plan --role x y", "refuse", "There is no option"),
+        ("plan --repos shop y", "refuse", "Did you mean `--repo`"),
+    ],
+)
+def test_a_goal_is_typed_like_a_task(
+    typed: str, default: Literal["spawn", "refuse"], read: Ask | str
+) -> None:
+    command = parse(typed, default=default)
+    if isinstance(read, str):
+        assert isinstance(command, Refusal)
+        assert read in command.reason
+        assert not command.suggestion or isinstance(parse(command.suggestion, default=default), Ask)
+    else:
+        assert command == read
