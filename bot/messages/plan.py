@@ -156,5 +156,6 @@ def cost(spec: WorkflowSpec, terms: Terms) -> str:
     each = [agent.budget or terms.budget for agent in _agents(spec)]
     known = [budget for budget in each if budget is not None]
     whole = sum(known, Decimal(0)) if len(known) == len(each) else None
-    most = min((amount for amount in (whole, spec.budget or terms.whole) if amount is not None), default=None)
+    amounts = (whole, spec.budget or terms.whole)
+    most = min((amount for amount in amounts if amount is not None), default=None)
     return f"costs at most {words.money(most)}" if most is not None else ""

@@ -124,12 +124,14 @@ def moved(bench: Bench) -> Path:
     return bench.workspace.rename(bench.root / "another place")
 
 
-def leftovers() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("claude-resume-*"))
-
-
-async def test_a_session_is_gone_on_with_on_another_host(bench: Bench, db: Database) -> None:
-    lying, elsewhere = leftovers(), Database.connect(db.url)
+async def test_a_session_is_gone_on_with_on_another_host(
+    bench: Bench,
+    db: Database,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place, elsewhere = tmp_path_factory.mktemp("tmp"), Database.connect(db.url)
+    monkeypatch.setattr(tempfile, "tempdir", str(place))  # others resume sessions meanwhile
     async with DemoModel(Script((FIRST, SECOND))) as model:
         job = bench.job(model, task="the first", project="agent:1")
         first = await keeping(db).run(job, Diary())
@@ -154,7 +156,7 @@ async def test_a_session_is_gone_on_with_on_another_host(bench: Bench, db: Datab
     assert [(step.tool, step.subject) for step in diary.steps] == [
         ("Glob", "*"), ("", "Gone on with."),
     ]  # fmt: skip
-    assert leftovers() <= lying
+    assert list(place.iterdir()) == []
     assert bench.alive() == []
 
 

@@ -35,7 +35,7 @@ def limited(db: Database, tmp_path: Path) -> Limited:
 
     def made(**limits: int) -> LedgerWorld:
         ledger = ledger_of(db, tmp_path)
-        chosen = Limits(per_user=20, **{name: Decimal(most) for name, most in limits.items()})
+        chosen = Limits.model_validate({"per_user": 20, **limits})
         settings = ledger.workflows.settings.model_copy(update={"limits": chosen})
         return replace(ledger, workflows=Workflows(db, settings))
 
@@ -126,7 +126,7 @@ async def test_what_a_lost_run_has_spent_counts_and_the_rest_is_released(limited
     await story.end("a", Ending(Halt.LOST, AgentResult(success=False)))
     async with story.ledger.db.reading() as session:
         run = await session.get_one(Run, claim.key)
-        assert (run.cost, run.reserved) == (2, 0)
+        assert (run.cost, run.reserved) == (Decimal(2), Decimal(0))
     [again] = await story.ledger.claim()
     assert await reserve(story.ledger, again) == 3
 

@@ -2,6 +2,7 @@
 """Workflows as text: what is a step and what is only text, what is refused and how, and back."""
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from bot.grammar import Refusal
 from bot.outline import read, write
 from bot.parsing import parse
-from engine import AgentSpec, GateSpec, NodeSpec, OnFailure, WorkflowSpec, is_key
+from engine import AgentSpec, GateSpec, InvalidSpec, NodeSpec, OnFailure, WorkflowSpec, is_key
 from engine.dag import MAX_TITLE, MOST_NODES
 
 DEFAULTS: tuple[Literal["spawn", "refuse"], ...] = ("spawn", "refuse")
@@ -295,7 +296,14 @@ def sayable(text: str) -> bool:
     return "\r" not in text and not set("'’\"”“»") <= set(text)
 
 
-TASKS = ANY.filter(str.strip).filter(sayable)
+def is_task(text: str) -> bool:
+    """Whether an agent can be given it."""
+    with suppress(InvalidSpec):
+        return bool(AgentSpec(text))
+    return False
+
+
+TASKS = ANY.filter(is_task).filter(sayable)
 
 
 @st.composite

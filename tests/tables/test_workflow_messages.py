@@ -15,6 +15,7 @@ from bot import messages
 from bot.messages import Message, Terms, buttons, causes, forms
 from engine import (
     AgentSpec,
+    AuditEntry,
     Card,
     Cause,
     Check,
@@ -132,6 +133,11 @@ BROKEN = replace(FAILED, id=12, key="code", error="no such module")
 LEFT_OUT = replace(PENDING, id=14, key="test", status=Status.SKIPPED, skipped_for=12)
 
 SITUATIONS: dict[str, tuple[Message, str]] = {
+    "audit": (
+        say.audit(5, [AuditEntry(AT, ADA, "decided", "approve", 12, 3, 1, "d" * 32, "action:1")]),
+        "Who did what about w5: 1 act",
+    ),
+    "audit of nothing": (say.audit(5, []), "Who did what about w5: 0 acts"),
     "recipes": (say.recipes_listed(ENTRIES), "2 workflows to run, 1 file with an error"),
     "plan": (say.opened(PLAN, ["U1"]), "Plan for w5 “calculator”: start it? (5 steps)"),
     "plan without a title": (
