@@ -56,7 +56,10 @@ class Intake:
             return True
         said = command.payload
         origin = Origin(f"{said['team']}/{said['channel']}", said["thread"])
-        return await self.engine.ledger.workflow_in(origin) is not None
+        if await self.engine.ledger.workflow_in(origin) is not None:
+            return True
+        # What began the thread may be in the inbox still, and come to something.
+        return await self.engine.inbox.find(f"message:{origin.place}:{origin.thread}") is not None
 
 
 def build(client: AsyncWebClient, intake: Intake) -> AsyncApp:

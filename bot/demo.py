@@ -30,6 +30,7 @@ WORKFLOW = (
     "?ok: Is the greeting good? -> "
     'bye: Create a file called farewell.txt with the content "Goodbye from agent!"'
 )
+GOAL = "make the tests pass and say what the project is"
 PLAYED = "demo model: it does what the examples ask; ANTHROPIC_API_KEY enables the real one"
 LABELS = (
     "Create a file",
@@ -165,7 +166,8 @@ def _chips(left: Leftovers) -> list[dict[str, str]]:
         for label, task in pairs
         if left.is_sample or label in fitting
     ]
-    return [*examples, {"label": "A workflow with a gate", "text": WORKFLOW}]
+    planned = {"label": "Let an agent plan", "text": f"/agent plan {GOAL}"}
+    return [*examples, {"label": "A workflow with a gate", "text": WORKFLOW}, planned]
 
 
 def _command() -> dict[str, object]:

@@ -12,6 +12,7 @@ from engine.models import SessionEntry
 from tests.conversations.conftest import World, eventually, is_terminal, shown
 from tests.worker.conftest import git
 
+pytestmark = pytest.mark.parametrize("database_kind", ["postgresql"])  # test_sessions has both
 FIRST = "Write down the word heron"
 GONE = "The earlier session is gone"
 
