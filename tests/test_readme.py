@@ -194,7 +194,9 @@ def test_the_example_of_a_workflow_as_text_is_understood() -> None:
 
 def test_the_example_of_code_puts_a_plan_to_people(tmp_path: Path) -> None:
     [block] = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    body = block.replace("Settings()", "settings") + "return await engine.ledger.workflow(1)\n"
+    look = "card = await engine.ledger.workflow(1)\nawait engine.db.close()"
+    body = block.replace("Settings()", "settings").replace("await engine.db.close()", look)
+    body += "return card\n"
     code = f"async def run(settings):\n{textwrap.indent(body, '    ')}"
     names = {**vars(engine)}
     exec(compile(code, "README.md", "exec"), names)

@@ -264,7 +264,7 @@ TEXTS = [
     "ask @teammate in #general, not @nobody in #nowhere",
     "read https://example.org/a?b=1&c=2 and mail me@example.org, see README.md and http.py",
     "make a < b && c > d &amp; keep &gt; as it is",
-    "run this:\n```\nif a < b && \"c\":\n    print('<@U1>')\n```\nand `x > y`",
+    "try this:\n```\nif a < b && \"c\":\n    print('<@U1>')\n```\nand `x > y`",
     "paint it 🎨 :tada: ünïcödé 漢字",
     f"an en{EN}dash, an em{EM}dash, and --repo in the middle",
     "*bold* _it_ ~no~ > quote",

@@ -1,6 +1,7 @@
 """Random graphs and whatever may happen to them, compared with a model after every step."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -46,6 +47,8 @@ PER_USER = 2
 WEEK = 8 * 86_400
 ANY = st.integers(0, 40)
 HANDED_OVER = Ending(Halt.HANDOVER, AgentResult(success=False))
+
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "16"))  # more of them find more, and take longer
 
 
 @st.composite
@@ -497,12 +500,12 @@ def test_random_graphs_on_sqlite(migrated: Path, place: Path) -> None:
         event.listen(db.engine.sync_engine, "connect", _hasten)
         return db
 
-    _play(fresh, place, examples=40)
+    _play(fresh, place, EXAMPLES)
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
 def test_random_graphs_on_postgresql(database_url: str, place: Path) -> None:
-    _play(lambda: Database.connect(async_url(database_url)), place, examples=8)
+    _play(lambda: Database.connect(async_url(database_url)), place, EXAMPLES // 4)
 
 
 def _hasten(connection: Any, _: object) -> None:
