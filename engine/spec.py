@@ -8,6 +8,7 @@ from decimal import Decimal
 from engine.errors import InvalidSpec
 
 MAX_TASK = 30_000  # characters
+INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})  # categories of Unicode
 MOST_TRIES = 10
 MOST_FILES = 10  # with one task, and from one agent
 LARGEST_FILE = 10 * 2**20  # bytes
@@ -80,4 +81,4 @@ class AgentSpec:
 
 def _visible(text: str) -> bool:
     """Whether there is anything to read in a text: no letter may be a blank, or be invisible."""
-    return any(unicodedata.category(letter)[0] not in "CZ" for letter in text)
+    return any(unicodedata.category(letter) not in INVISIBLE for letter in text)

@@ -109,11 +109,11 @@ async def test_no_key_works_on_the_users_repository_and_removes_itself(
     async with demo.page() as page:
         assert page.state["banner"].startswith("demo model")
         assert [chip["label"] for chip in page.state["chips"]] == [
-            "Create a file", "Try the Stop button"
+            "Create a file", "Try the Stop button", "A workflow with a gate", "Let an agent plan"
         ]  # fmt: skip
         await page.types(HELLO)
         await page.told("Agent 1 is done")
-        await page.types(page.state["chips"][-1]["text"])
+        await page.types(page.state["chips"][1]["text"])
         await page.shows(r"\*(Running|Searching for)\*")  # it has a shell, where there can be one
     assert REAL not in demo.said
     assert str(repo) in demo.said
