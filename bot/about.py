@@ -26,7 +26,7 @@ AboutOne = (
     grammar.Status | grammar.Logs | grammar.Diff | grammar.Cancel | grammar.Retry | grammar.Skip
 )
 Command = AboutOne | grammar.Graph | grammar.Audit
-OF_GATES = (grammar.Skip, grammar.Cancel, grammar.Retry)  # to retry one asks people again
+OF_GATES = (grammar.Skip, grammar.Cancel, grammar.Retry, grammar.Diff)  # retry asks again
 ACTIONS: Mapping[type, Action] = {
     grammar.Cancel: Action.CANCEL,
     grammar.Retry: Action.RETRY,

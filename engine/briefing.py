@@ -1,5 +1,6 @@
 """What an agent should know beside its task, in words. Pure."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,9 +79,14 @@ def _handed(each: Handed) -> str:
         f"Commit: {work.commit}" if work.commit else "",
         f"Changed files: {files}{f' and {more} more' if more > 0 else ''}" if files else "",
         f"Check: {'passed' if work.check.passed else 'failed'}" if work.check else "",
-        said[:MOST_SAID] + ("\n[cut]" if len(said) > MOST_SAID else ""),
+        _bounded(said),
+        f"Structured answer: {_bounded(json.dumps(each.data))}" if each.data else "",
     ]
     return "\n".join(line for line in lines if line)
+
+
+def _bounded(text: str) -> str:
+    return text[:MOST_SAID] + ("\n[cut]" if len(text) > MOST_SAID else "")
 
 
 def _earlier(background: Background) -> str:

@@ -1,5 +1,6 @@
 """Gates: what people see when a workflow reaches one."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from engine.models import Node
 from engine.states import Kind
 from engine.views import Handed
 
+SPAN = "span"  # in a gate's policy: the commits between which its diff lies
 SHOWN = 2_000  # characters of a parent's result
 
 
@@ -20,8 +22,10 @@ async def open_gate(session: AsyncSession, node: Node) -> None:
     """Put a gate's question to those who decide, with what they need to know."""
     parents = [_cut(parent) for parent in await reading.handed(session, node.id)]
     before = await _before(session, node.id)
+    span = await _span(session, parents)
+    node.policy = {**node.policy, SPAN: span}
     asking = Asking(
-        Gate(node.task, tuple(parents), before),
+        Gate(node.task, tuple(parents), before, str(span.get("since", ""))),
         node.workflow_id,
         node.request_id,
         node,
@@ -29,6 +33,25 @@ async def open_gate(session: AsyncSession, node: Node) -> None:
         int(node.policy.get("quorum", 1)),
     )
     await inquiries.ask(session, asking)
+
+
+async def _span(session: AsyncSession, parents: Sequence[Handed]) -> dict[str, str]:
+    """What was changed since the last gate, where it is more than one step's and one line."""
+    line = list(parents)
+    while len(line) == 1 and _works(line[0]):
+        above = await reading.handed(session, line[0].id)
+        same = [each for each in above if _works(each) and each.repo == line[0].repo]
+        if len(above) != 1 or len(same) != 1:
+            break
+        line = same
+    first, last = line[0] if line else None, parents[0] if parents else None
+    if first is None or last is None or first is last or not _works(first):
+        return {}
+    return {"repo": last.repo, "since": first.work.base_commit, "commit": last.work.commit}
+
+
+def _works(each: Handed) -> bool:
+    return each.kind is Kind.AGENT and bool(each.work.commit)
 
 
 def _cut(parent: Handed) -> Handed:

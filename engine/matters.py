@@ -31,6 +31,7 @@ class Gate:
     question: str
     parents: tuple[Handed, ...] = ()
     ancestors: tuple[str, ...] = ()  # keys of the agents that can be sent back to
+    since: str = ""  # the commit from which the gate's own diff goes, if it has one
 
 
 @dataclass(frozen=True)

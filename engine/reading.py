@@ -115,7 +115,15 @@ def _handed(node: m.Node) -> Handed:
     if node.status is Status.SKIPPED:
         work = Work()  # what it did before somebody went on without it stays on its branch
     return Handed(
-        node.id, node.key, node.kind, node.task, node.repo, node.status, node.result, work
+        id=node.id,
+        key=node.key,
+        kind=node.kind,
+        task=node.task,
+        repo=node.repo,
+        status=node.status,
+        result=node.result,
+        work=work,
+        data=node.data,
     )
 
 

@@ -1,8 +1,10 @@
 """What the front door shows of the ledger: plain facts, no prose. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from engine.executor import Step, Usage
 from engine.spec import Origin, Person
@@ -93,6 +95,7 @@ class Handed:
     status: Status
     result: str = ""  # of an agent; the comments of those who decided at a gate
     work: Work = field(default_factory=Work)
+    data: Mapping[str, Any] | None = None  # its structured answer
 
 
 @dataclass(frozen=True)

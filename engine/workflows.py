@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select, text, update
@@ -14,6 +14,7 @@ from engine.audit import Act, Did, note
 from engine.commands import answer, settle
 from engine.errors import InvalidSpec, NotFound, StaleMove
 from engine.events import append, tell
+from engine.gates import SPAN
 from engine.models import Node, Workflow
 from engine.models.graph import UNFINISHED
 from engine.nodes import agent_node
@@ -21,8 +22,9 @@ from engine.notices import DiffAsked, GraphAsked
 from engine.requests import Wish, know, open_request, refuse_repetition, thread_of
 from engine.settings import Settings
 from engine.spec import AgentSpec
-from engine.states import TERMINAL, Status
+from engine.states import TERMINAL, Kind, Status
 from engine.store import Database, lock
+from engine.views import NodeView, Work
 
 LINE = 8  # how many of those who wait see the line move
 
@@ -117,11 +119,16 @@ class Workflows:
             return len(nodes) + asked
 
     async def show_diff(self, agent_id: int, wish: Wish) -> None:
-        """Have an agent's diff posted in its thread."""
+        """Have an agent's diff posted in its thread; of a gate, what changed since the last one.
+
+        Raises NotFound for a gate behind which there is no one line of changes.
+        """
         async with self.changing(await self.workflow_of(agent_id)) as session:
             await settle(session, wish.key)
             node = await session.get_one(Node, agent_id, with_for_update=True)
-            tell(session, node.workflow_id, DiffAsked(await reading.agent(session, agent_id)), node)
+            view = await reading.agent(session, agent_id)
+            shown = view if node.kind is Kind.AGENT else _spanned(view, node.policy.get(SPAN))
+            tell(session, node.workflow_id, DiffAsked(shown), node)
             await answer(session, wish.key, f"diff {agent_id}", wish.reply(agent_id))
 
     async def show_graph(self, workflow_id: int, wish: Wish) -> None:
@@ -186,6 +193,14 @@ class Workflows:
         if found is None:
             raise NotFound(f"there is no agent {agent_id}")
         return found
+
+
+def _spanned(gate: NodeView, span: Mapping[str, str] | None) -> NodeView:
+    """A gate with the changes that it is about."""
+    if not span:
+        raise NotFound(f"gate {gate.key} has no diff of its own; look at those of its steps")
+    work = Work(base_commit=span["since"], commit=span["commit"])
+    return replace(gate, repo=span["repo"], work=work)
 
 
 async def _stop(session: AsyncSession, node: Node, wish: Wish) -> None:

@@ -64,6 +64,11 @@ def diff(node_id: int) -> Block:
     return blocks.button("View diff", VIEW_DIFF, str(node_id))
 
 
+def since_gate(node_id: int) -> Block:
+    """The button that shows what changed between the last gate and this one."""
+    return blocks.button("Diff since the last gate", VIEW_DIFF, str(node_id))
+
+
 def retry(node_id: int) -> Block:
     """The button that lets an agent try again."""
     return blocks.button("Retry", RETRY, str(node_id))

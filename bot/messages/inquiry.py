@@ -127,6 +127,7 @@ def _plan(inquiry: Inquiry, proposed: Plan, terms: Terms) -> Asked:
 def _gate(inquiry: Inquiry, gate: Gate) -> Asked:
     name = _name(inquiry)
     back = [buttons.of(inquiry, "Send back…", buttons.SEND_BACK)] if gate.ancestors else []
+    since = [buttons.since_gate(inquiry.node.id)] if gate.since and inquiry.node else []
     question = [blocks.plain(gate.question)] if gate.question.strip() else []
     room = blocks.TOTAL - matters.MARGIN - blocks.weight(question)
     return Asked(
@@ -139,6 +140,7 @@ def _gate(inquiry: Inquiry, gate: Gate) -> Asked:
             buttons.of(inquiry, "Reject", buttons.REJECT),
             *back,
             buttons.of(inquiry, "With a comment…", buttons.COMMENT),
+            *since,
         ),
         gate.question,
     )

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from bot.messages import blocks, buttons, causes, notes, words, work
+from bot.messages import blocks, buttons, causes, naming, notes, words, work
 from bot.messages.answer import answer
 from bot.messages.blocks import Attachment, Block, Message
 from bot.messages.standing import outcome, spent
-from engine import NodeView, Status
+from engine import Kind, NodeView, Status
 
 RAW = 700  # characters of an error
 LONG = timedelta(minutes=2)  # who waited longer is called back
@@ -36,16 +36,18 @@ def taken_over(agent: NodeView, commit: str) -> Message:
     return Message(title, [blocks.mrkdwn(said)])
 
 
-def diff_file(agent: NodeView, diff_text: str) -> Message:
-    """What an agent changed, as a file; the file is exactly the diff."""
+def diff_file(node: NodeView, diff_text: str) -> Message:
+    """What an agent changed, or what did since the last gate; the file is exactly the diff."""
+    gate = node.kind is Kind.GATE
+    name = naming.node(node) if gate else f"agent {node.id}"
     if not diff_text.strip():
-        title = f"Agent {agent.id} changed nothing"
-        return Message(words.notification(title, agent.task), [blocks.mrkdwn(f"{title}.")])
-    files = agent.work.files
+        title = f"{naming.first(name)} changed nothing"
+        return Message(words.notification(title, node.task), [blocks.mrkdwn(f"{title}.")])
+    files = node.work.files
     sums = f": {work.sums(files)}" if files else ""
-    head = f"The diff of agent {agent.id}{sums}"
-    file = Attachment(f"agent-{agent.id}.diff", f"What agent {agent.id} changed", diff_text)
-    return Message(words.notification(head, agent.task), [blocks.mrkdwn(head)], file)
+    head = f"What changed before {name}" if gate else f"The diff of {name}{sums}"
+    file = Attachment(f"{name.replace(' ', '-')}.diff", f"What {name} changed", diff_text)
+    return Message(words.notification(head, node.task), [blocks.mrkdwn(head)], file)
 
 
 def _title(agent: NodeView) -> str:

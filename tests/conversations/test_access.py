@@ -221,3 +221,19 @@ async def test_a_mention_that_an_edit_adds_counts_once(world: World) -> None:
     await world.slack.edits("you", ts, "@agent look around again")
     await answer(world, "you", world.says("/agent whoami"))
     assert [view.task for view in await world.agents()] == ["look around"]
+
+
+async def test_a_bot_that_is_named_may_start_agents_and_decides_nothing(world: World) -> None:
+    world.slack.add_user(Person("helper", is_bot=True))
+    await world.slack.invites("general", "helper")
+    bot = world.slack.user("helper").id
+    access = world.settings.access.model_copy(update={"spawn": (bot,), "approve": (bot,)})
+    world.settings = world.settings.model_copy(update={"access": access})
+    await world.begins()
+    await world.says("@agent look around", "helper")
+    assert (await world.agent(1, Status.COMPLETED)).requester.id == bot
+    root = await world.says("@agent workflow w: ?ok: Good? -> a: look", "reviewer")
+    await world.until(lambda: [m for m in world.slack.thread("general", root) if "Plan" in m.text])
+    await world.says("@agent start", "helper", thread=root)
+    assert "a bot may only" in shown(await world.told("helper", "You may not"))
+    assert len(await world.agents()) == 1

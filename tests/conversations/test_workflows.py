@@ -32,3 +32,21 @@ async def test_a_workflow_goes_from_its_plan_to_its_final_message(world: World) 
     test = await world.agent(3, Status.COMPLETED)
     for name in ("spec.md", "calculator.py", "test_calculator.py"):
         assert world.on_branch(test, name)
+
+
+async def test_a_gate_shows_everything_that_changed_since_the_last_one(world: World) -> None:
+    world.script = {
+        "calculator spec": [Write("spec.md", "add and subtract\n")],
+        "Implement": [Write("calculator.py", "def add(a, b): return a + b\n")],
+    }
+    await world.begins()
+    await world.says(PLAN.replace("-> test: Write tests", "-> ?ok: Good?"))
+    card = await world.card()
+    await world.slack.presses("you", (await world.thread(card.ts, 2))[1], APPROVE)
+    gate = (await world.thread(card.ts, 3))[2]
+    assert "Diff since the last gate" in shown(gate)
+    await world.slack.presses("you", gate, "Diff since the last gate")
+    [file] = await world.until(world.slack.files)
+    diff = file.content.decode()
+    assert "+add and subtract" in diff
+    assert "+def add(a, b)" in diff
