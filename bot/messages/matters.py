@@ -72,7 +72,9 @@ def push(matter: Push) -> tuple[Block, ...]:
 def conflict(matter: Conflict) -> tuple[Block, ...]:
     """The files, and what to type to resolve it by hand."""
     told = "To resolve it by hand, push a branch that contains these commits:"
+    lacks = f"That is not resolved yet: {words.escaped(words.flat(matter.lacks), 300)}."
     return (
+        *([blocks.mrkdwn(lacks)] if matter.lacks else []),
         *_files(matter.files),
         blocks.mrkdwn(told),
         blocks.preformatted(_commands(matter)),

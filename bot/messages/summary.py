@@ -9,6 +9,8 @@ from bot.messages.terminal import LONG
 from engine import Kind, NodeView, Status, Summary
 
 RETRIES = 5
+BRANCHES = 12
+WIDTH = 160  # characters of a line that names one
 ROOM = 7_000  # characters of all nodes together
 EXCERPT = 300  # characters of a node with its answer
 SHORTEST = 20  # characters of an answer
@@ -28,6 +30,7 @@ def summed_up(summary: Summary, at: datetime) -> Message:
         *_more(summary),
         *(_failure(node) for node in failed[:RETRIES]),
         *_whole(summary),
+        *_branches(summary),
         blocks.context(_totals(summary)),
         blocks.actions(*_buttons(summary)),
     ]
@@ -109,6 +112,18 @@ def _head(summary: Summary, at: datetime) -> str:
     named = naming.titled(summary.workflow_id, summary.title)
     said = f"*Workflow {named} *{_verdict(summary)}*: {standing.counted(summary.counts)}"
     return f"{_called(summary, at)}{said}"
+
+
+def _branches(summary: Summary) -> list[Block]:
+    """Where the work lies that no one branch holds."""
+    if summary.work.branch:
+        return []
+    kept = [node for node in summary.nodes if node.work.changed and node.work.branch]
+    more = len(kept) - BRANCHES
+    lines = [f"{naming.short(node)}  {words.flat(node.work.branch)}" for node in kept[:BRANCHES]]
+    shown = "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
+    told = blocks.mrkdwn("What was done is kept on these branches:")
+    return [told, blocks.preformatted(shown, BRANCHES * WIDTH)] if kept else []
 
 
 def _nodes(nodes: Sequence[NodeView], room: int) -> Block:
