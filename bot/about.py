@@ -188,8 +188,6 @@ class About:
                 return await self.engine.ledger.node(workflow, key)
 
     async def _here(self, asked: Asked) -> list[NodeView]:
-        if asked.origin.thread is None:
-            return []
         nodes = await self.engine.ledger.of_thread(asked.origin)
         return [node for node in nodes if not node.lands]
 

@@ -11,20 +11,13 @@ from bot.directory import Directory
 from bot.gatekeeper import Gatekeeper
 from bot.grammar import Command, Refusal
 from bot.growing import Growing
+from bot.messages import Message
 from bot.planning import Planning
 from bot.replies import packed
-from bot.repository import Ask, Chosen, Unknown, choose
 from bot.roster import arrange
 from bot.settings import BotSettings
-from bot.surroundings import Surveyor
-from engine import (
-    AgentSpec,
-    AlreadyStarted,
-    Engine,
-    MabError,
-    NodeView,
-    Settled,
-)
+from bot.starting import Starter
+from engine import AgentSpec, Engine, MabError, Settled
 
 LISTED = 30
 
@@ -36,7 +29,7 @@ class Acts:
     engine: Engine
     directory: Directory
     settings: BotSettings
-    surveyor: Surveyor
+    starter: Starter
     gate: Gatekeeper
     about: About
     planning: Planning
@@ -91,25 +84,19 @@ class Acts:
                 return await self._spawn(spec, asked)
 
     async def _spawn(self, spec: AgentSpec, asked: Asked) -> Outcome:
-        if refusal := await self.gate.refusal(Action.SPAWN, asked):
+        if refusal := await self._may_begin(asked):
             return refusal
-        if not await self.directory.can_post(asked.payload["channel"]):
-            return messages.not_in_channel(self.bot_name, asked.typed)
-        match await self._repository(spec, asked):
-            case Chosen(repo):
-                return await self._start(replace(spec, repo=repo), asked)
-            case Ask(among):
-                return messages.which_repo(among, asked.typed, asked.recorded.key)
-            case Unknown(named, usable):
-                return messages.unknown_repo(named, usable, asked.typed)
+        repo = await self.starter.repository(spec.repo, asked)
+        if isinstance(repo, Message):
+            return repo
+        placed = replace(spec, repo=repo)
+        return await self.starter.start(placed, self.engine.workflows.start, messages.queued, asked)
 
     async def _workflow(
         self, command: grammar.Workflow | grammar.Run | grammar.Plan, asked: Asked
     ) -> Outcome:
-        if refusal := await self.gate.refusal(Action.SPAWN, asked):
+        if refusal := await self._may_begin(asked):
             return refusal
-        if not await self.directory.can_post(asked.payload["channel"]):
-            return messages.not_in_channel(self.bot_name, asked.typed)
         match command:
             case grammar.Workflow(spec):
                 return await self.planning.propose(spec, asked)
@@ -118,20 +105,13 @@ class Acts:
             case grammar.Plan(goal):
                 return await self.planning.think(goal, asked)
 
-    async def _repository(self, spec: AgentSpec, asked: Asked) -> Chosen | Ask | Unknown:
-        thread = [agent.repo for agent in await self._here(asked)]
-        return choose(spec.repo, asked.payload["channel"], thread, self.settings.repos)
-
-    async def _start(self, spec: AgentSpec, asked: Asked) -> Outcome:
-        around = await self.surveyor.survey(asked.payload)
-        spec = replace(spec, context=around.context, files=around.files)
-        try:
-            wish = asked.wish(lambda agent: packed(messages.queued(agent, around.lacks)))
-            await self.engine.workflows.start(spec, wish)
-        except AlreadyStarted as started:
-            twin = await self.engine.ledger.agent(started.agent_id)
-            return messages.already_started(twin, asked.recorded.key)
-        return Done.SETTLED
+    async def _may_begin(self, asked: Asked) -> Message | None:
+        """The refusal when the asker may not start anything, or nothing could be told of it."""
+        if refusal := await self.gate.refusal(Action.SPAWN, asked):
+            return refusal
+        if not await self.directory.can_post(asked.payload["channel"]):
+            return messages.not_in_channel(self.bot_name, asked.typed)
+        return None
 
     async def _list(self, asked: Asked) -> Outcome:
         if refusal := await self.gate.refusal(Action.READ, asked):
@@ -154,8 +134,3 @@ class Acts:
                 wish = asked.wish(lambda _: packed(messages.resumed()))
                 await self.engine.workflows.resume(wish)
         return Done.SETTLED
-
-    async def _here(self, asked: Asked) -> list[NodeView]:
-        if asked.origin.thread is None:
-            return []
-        return await self.engine.ledger.of_thread(asked.origin)

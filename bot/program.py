@@ -36,6 +36,7 @@ from bot.posting import Poster
 from bot.replies import Replies
 from bot.secrets import Secrets
 from bot.settings import BotSettings
+from bot.starting import Starter
 from bot.surroundings import Surveyor
 from bot.talking import Talking
 from bot.writing import Writer
@@ -149,7 +150,6 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
         await tokens.require(client, app_token)
         access = given.settings.access
         directory = Directory(client, access.groups, access.named)
-        surveyor = Surveyor(directory, Downloads(client))
         notifier = Notifier(
             engine,
             Poster(client),
@@ -157,9 +157,7 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
             program.metrics.first_card.observe,
             Pace(given.posts_per_minute),
         )
-        interpreter = Interpreter(
-            engine.inbox, _conversation(engine, client, given.settings, directory, surveyor)
-        )
+        interpreter = Interpreter(engine.inbox, _conversation(program, client, directory))
 
         async def interpret() -> None:
             if await interpreter.tick():
@@ -177,18 +175,14 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
             await asyncio.wait_for(notifier.tick(), REST_SECONDS)
 
 
-def _conversation(
-    engine: Engine,
-    client: AsyncWebClient,
-    settings: BotSettings,
-    directory: Directory,
-    surveyor: Surveyor,
-) -> Conversation:
+def _conversation(program: Program, client: AsyncWebClient, directory: Directory) -> Conversation:
     """Everything that carries out what people say."""
+    engine, settings = program.engine, program.given.settings
+    surveyor = Surveyor(directory, Downloads(client))
+    starter = Starter(engine, settings.repos, surveyor)
     gate = Gatekeeper(directory, settings.access)
-    planning = Planning(engine, settings, surveyor)
-    growing = Growing(engine, gate, settings, surveyor)
-    acts = Acts(engine, directory, settings, surveyor, gate, About(engine, gate), planning, growing)
+    planning, growing = Planning(engine, settings, starter), Growing(engine, gate, starter)
+    acts = Acts(engine, directory, settings, starter, gate, About(engine, gate), planning, growing)
     deciding = Deciding(engine, directory, settings)
     talking = Talking(engine, gate, surveyor)
     filling = Filling(client, acts, deciding)

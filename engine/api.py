@@ -172,7 +172,9 @@ class Ledger:
             return await reading.latest(session, limit)
 
     async def of_thread(self, origin: Origin) -> list[NodeView]:
-        """The agents of a thread, first to last."""
+        """The agents of a thread, first to last; where none has begun yet there is none."""
+        if origin.thread is None:
+            return []
         return await self._agents(
             WorkflowRow.place == origin.place, WorkflowRow.thread == origin.thread
         )
