@@ -1,25 +1,24 @@
 """Commands about one agent, one step of a workflow, or a whole workflow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
 from bot import grammar, messages
 from bot.access import Action
-from bot.asked import Asked, Done, Outcome, Told
+from bot.asked import Asked, Done, Outcome, Told, in_time
 from bot.gatekeeper import Gatekeeper
 from bot.grammar import Ref
 from bot.messages import Message
 from bot.replies import packed
 from engine import (
+    Card,
     Click,
     Decision,
     Engine,
     InquiryKind,
     Kind,
     NodeView,
-    Settled,
-    StaleMove,
 )
 
 AboutOne = (
@@ -67,27 +66,29 @@ class About:
 
     async def _about_workflow(self, command: AboutOne, workflow: int, asked: Asked) -> Outcome:
         """Of a whole workflow one can see how it stands, and stop it."""
+        stops = isinstance(command, grammar.Cancel)
+        card = await self._card(workflow, Action.CANCEL if stops else Action.READ, asked)
+        match card, command:
+            case Message(), _:
+                return card
+            case _, grammar.Cancel():
+                return await self._cancel_all(workflow, asked)
+            case _, grammar.Status():
+                return messages.card(card)
+            case _:
+                return messages.which_agent(card.nodes, type(command).__name__.lower())
+
+    async def _card(self, workflow: int, action: Action, asked: Asked) -> Card | Message:
+        """How a workflow stands, or the refusal for one who may not do this with it."""
         card = await self.engine.ledger.workflow(workflow)
-        owner = card.requester.id if card.requester else ""
-        if isinstance(command, grammar.Cancel):
-            if refusal := await self.gate.refused(Action.CANCEL, asked, card.origin, owner):
-                return refusal
-            return await self._cancel_all(workflow, asked)
-        if refusal := await self.gate.refused(Action.READ, asked, card.origin, owner):
-            return refusal
-        if isinstance(command, grammar.Status):
-            return messages.card(card)
-        return messages.which_agent(list(card.nodes), type(command).__name__.lower())
+        owner = await self.engine.ledger.owner(workflow)
+        return await self.gate.refused(action, asked, card.origin, owner) or card
 
     async def _cancel_all(self, workflow: int, asked: Asked) -> Outcome:
-        try:
-            wish = asked.wish(_unless_pressed(asked, messages.workflow_stopping))
-            await self.engine.workflows.cancel_all(workflow, wish)
-        except Settled:
-            raise
-        except StaleMove:
-            return messages.workflow_ended(workflow)
-        return Done.SETTLED
+        wish = asked.wish(_unless_pressed(asked, messages.workflow_stopping))
+        if await in_time(self.engine.workflows.cancel_all(workflow, wish)):
+            return Done.SETTLED
+        return messages.workflow_ended(workflow)
 
     async def _audit(self, command: grammar.Audit, asked: Asked) -> Outcome:
         workflow = command.id.workflow if command.id else 0
@@ -96,9 +97,9 @@ class About:
         workflow = workflow or await self.engine.ledger.workflow_in(asked.origin) or 0
         if not workflow:
             return messages.no_workflow()
-        card = await self.engine.ledger.workflow(workflow)
-        if refusal := await self.gate.refused(Action.READ, asked, card.origin, ""):
-            return refusal
+        card = await self._card(workflow, Action.READ, asked)
+        if isinstance(card, Message):
+            return card
         return messages.audit(workflow, await self.engine.ledger.audit(workflow))
 
     async def _graph(self, command: grammar.Graph, asked: Asked) -> Outcome:
@@ -107,9 +108,9 @@ class About:
             workflow = await self.engine.ledger.workflow_in(asked.origin)
         if workflow is None:
             return messages.no_workflow()
-        card = await self.engine.ledger.workflow(workflow)
-        if refusal := await self.gate.refused(Action.READ, asked, card.origin, ""):
-            return refusal
+        card = await self._card(workflow, Action.READ, asked)
+        if isinstance(card, Message):
+            return card
         wish = asked.wish(_unless_pressed(asked, messages.graph_follows))
         await self.engine.workflows.show_graph(workflow, wish)
         return Done.SETTLED
@@ -134,40 +135,28 @@ class About:
                 assert_never(command)
 
     async def _cancel(self, agent: NodeView, asked: Asked) -> Outcome:
-        try:
-            wish = asked.wish(_unless_pressed(asked, messages.stopping))
-            await self.engine.workflows.cancel(agent.id, wish)
-        except Settled:
-            raise
-        except StaleMove:
-            return messages.has_ended(await self.engine.ledger.agent(agent.id))
-        return Done.SETTLED
+        wish = asked.wish(_unless_pressed(asked, messages.stopping))
+        if await in_time(self.engine.workflows.cancel(agent.id, wish)):
+            return Done.SETTLED
+        return messages.has_ended(await self.engine.ledger.agent(agent.id))
 
     async def _skip(self, node: NodeView, asked: Asked) -> Outcome:
-        try:
-            await self.engine.mending.skip(
-                node.id, asked.wish(_unless_pressed(asked, messages.skipped))
-            )
-        except Settled:
-            raise
-        except StaleMove:
-            return messages.cannot_skip(await self.engine.ledger.agent(node.id))
-        return Done.SETTLED
+        wish = asked.wish(_unless_pressed(asked, messages.skipped))
+        if await in_time(self.engine.mending.skip(node.id, wish)):
+            return Done.SETTLED
+        return messages.cannot_skip(await self.engine.ledger.agent(node.id))
 
     async def _retry(self, agent: NodeView, advice: str, asked: Asked) -> Outcome:
         told = packed(messages.retried(agent.id))
-        try:
-            if click := await self._asks_whether(agent, advice):
-                await self.engine.decisions.decide(
-                    click, asked.wish(lambda _: None), lambda _: told
-                )
-            else:
-                await self.engine.mending.retry(agent.id, asked.wish(lambda _: told), advice)
-        except Settled:
-            raise
-        except StaleMove:
-            return messages.not_ended(await self.engine.ledger.agent(agent.id))
-        return Done.SETTLED
+        verb: Awaitable[object]
+        if click := await self._asks_whether(agent, advice):
+            wish = asked.wish(lambda _: None)
+            verb = self.engine.decisions.decide(click, wish, lambda _: told)
+        else:
+            verb = self.engine.mending.retry(agent.id, asked.wish(lambda _: told), advice)
+        if await in_time(verb):
+            return Done.SETTLED
+        return messages.not_ended(await self.engine.ledger.agent(agent.id))
 
     async def _asks_whether(self, agent: NodeView, advice: str) -> Click | None:
         """The answer to the question what is to be done about an agent's failure, if it is open."""

@@ -1,13 +1,13 @@
 """What somebody asks for, with who and where; and how that ends."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
 from bot.intake import Kind
 from bot.messages import Message
-from engine import Origin, Person, Recorded, Wish
+from engine import Origin, Person, Recorded, Settled, StaleMove, Wish
 
 Told = Callable[[int], dict[str, Any] | None]
 
@@ -54,3 +54,14 @@ class Done(Enum):
 
 
 Outcome = Message | Done
+
+
+async def in_time(verb: Awaitable[object]) -> bool:
+    """Carry out a verb of the engine; False when it came too late. Raises Settled."""
+    try:
+        await verb
+    except Settled:
+        raise
+    except StaleMove:
+        return False
+    return True

@@ -195,8 +195,13 @@ def _installation(given: Given) -> Installation:
         slack_url=settings.slack_api_url.rstrip("/") + "/",
         http=settings.http,
         config=given.config,
-        rules=Rules(settings.access, {n: repo.channels for n, repo in settings.repos.items()}),
+        rules=Rules(
+            settings.access,
+            {n: repo.channels for n, repo in settings.repos.items()},
+            bool(settings.agent.ask),
+        ),
         sandbox_required=settings.agent.sandbox is Sandbox.REQUIRED,
+        broker=settings.agent.broker,
         silent=silent,
     )
 

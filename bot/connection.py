@@ -1,7 +1,7 @@
 """The connections to Slack: one HTTP session for all calls, two sockets, and a watchdog."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -10,7 +10,9 @@ import aiohttp
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.discretion import DiscreetClient
+from engine import Mask
 
 SOCKETS = 2  # while one is replaced, the other hears
 WATCH_SECONDS = 5.0
@@ -21,18 +23,19 @@ log = structlog.stdlib.get_logger(__name__)
 
 @asynccontextmanager
 async def web_client(
-    token: str, api_url: str, trace: aiohttp.TraceConfig
-) -> AsyncIterator[AsyncWebClient]:
+    token: str, api_url: str, trace: aiohttp.TraceConfig, secrets: Iterable[str] = ()
+) -> AsyncIterator[DiscreetClient]:
     """The client for every Web API call.
 
-    It repeats nothing by itself: a call whose outcome is not known is looked up before it is
-    made again, and that only its caller can do.
+    It tells none of the `secrets`. It repeats nothing by itself: a call whose outcome is not
+    known is looked up before it is made again, and that only its caller can do.
     """
     async with aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=CALL_SECONDS), trace_configs=[trace]
     ) as session:
         base = api_url if api_url.endswith("/") else f"{api_url}/"
-        yield AsyncWebClient(token=token, base_url=base, session=session, retry_handlers=[])
+        mask = Mask.of(secrets)
+        yield DiscreetClient(mask, token=token, base_url=base, session=session, retry_handlers=[])
 
 
 @dataclass

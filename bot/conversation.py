@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot import grammar, messages, slack_text
 from bot.acts import Acts
+from bot.answering import Answering
 from bot.asked import Asked, Done, Outcome
 from bot.deciding import Deciding
 from bot.directory import Directory
@@ -28,6 +29,7 @@ from bot.merging import Merging
 from bot.messages import Message, buttons
 from bot.parsing import begins_with_verb, parse
 from bot.replies import packed
+from bot.stopping import Stop, stops
 from bot.talking import Talking
 from engine import Engine, MabError, Recorded, Settled, is_passing
 
@@ -40,7 +42,10 @@ BUTTONS: Mapping[str, Callable[[int], Command]] = {
     buttons.STOP_ALL: lambda number: grammar.Cancel(Ref(workflow=number)),
 }
 FORMS = frozenset(
-    {buttons.EDIT, buttons.SEND_BACK, buttons.COMMENT, buttons.ADVISE_ASKED, buttons.ADVISE}
+    {
+        *(buttons.EDIT, buttons.SEND_BACK, buttons.COMMENT, buttons.ADVISE_ASKED, buttons.ADVISE),
+        *(buttons.READ, buttons.DENY_BECAUSE, buttons.ANSWER),
+    }
 )
 EARLIER = frozenset({messages.AGAIN, messages.REPAIR, messages.PICK})
 MOST_DIGITS = 18  # of a number in a button's value
@@ -57,6 +62,7 @@ class Conversation:
     talking: Talking
     filling: Filling
     merging: Merging
+    answering: Answering
 
     async def take(self, recorded: Recorded) -> None:
         """Carry out one command."""
@@ -103,9 +109,15 @@ class Conversation:
                 return await self.acts.do(_read(asked), asked)
 
     async def _in_thread(self, asked: Asked) -> Outcome:
-        """What is said in a thread means what the table says."""
+        """What is said in a thread: to stop, or what the table says."""
         thread = await self._thread(asked)
         speech = await self._speech(asked, thread)
+        stop = stops(thread, asked.typed)
+        if stop and speech is not Speech.ASIDE:
+            return await self._stop(stop, speech, thread, asked)
+        return await self._by_table(speech, thread, asked)
+
+    async def _by_table(self, speech: Speech, thread: Thread, asked: Asked) -> Outcome:
         match TABLE[speech][scene(thread, asked.typed)]:
             case Meaning.COMMAND | Meaning.SPAWN:
                 return await self.acts.do(_read(asked), asked)
@@ -119,6 +131,19 @@ class Conversation:
                 return await self.talking.follow_up_if_alone(asked.typed, thread, asked)
             case Meaning.NOTHING:
                 return Done.IGNORED
+
+    async def _stop(self, stop: Stop, speech: Speech, thread: Thread, asked: Asked) -> Outcome:
+        """One that is meant is stopped, by whoever may; of several nobody guesses which."""
+        match stop:
+            case Stop(nodes=(), workflow=workflow) if workflow:
+                return await self.acts.do(grammar.Cancel(Ref(workflow=workflow)), asked)
+            case Stop(nodes=(only,), workflow=0):
+                return await self.acts.do(grammar.Cancel(Ref(only.id)), asked)
+            case Stop(nodes=()):
+                last = max(thread.nodes, key=lambda node: node.id)
+                return Done.IGNORED if speech is Speech.OTHER else messages.has_ended(last)
+            case _:
+                return messages.which_to_stop(stop.nodes)
 
     async def _thread(self, asked: Asked) -> Thread:
         return Thread(
@@ -142,9 +167,12 @@ class Conversation:
         said, draft = verdict(asked.typed), changes(thread, asked.typed)
         if draft and (speech is Speech.MENTION or draft.requester.id == asked.by.id):
             return await self.talking.revise(asked.typed, draft, thread, asked)
+        if answered := await self.answering.reply(speech, thread, asked):
+            return answered
         if said is not None:
             return await self.deciding.say(said, thread, asked)
-        if speech is Speech.MENTION or decides(asked.typed):
+        nods = thread.listens and speech is Speech.OWN
+        if speech is Speech.MENTION or decides(asked.typed) or nods:
             return messages.which_inquiry(thread.inquiries)
         return Done.IGNORED
 
@@ -161,7 +189,7 @@ class Conversation:
         action, value = asked.payload["action"], str(asked.payload["value"])
         if action in EARLIER:
             return await self._earlier(action, asked)
-        if action in buttons.DECISIONS:
+        if action in buttons.DECISIONS or action.startswith(buttons.CHOOSE):
             return await self.deciding.press(action, value, asked)
         if action == buttons.MERGE:
             return await self.merging.press(value, asked)

@@ -21,7 +21,7 @@ from bot.host import Host, Verdict, bad, good, note
 from bot.policies import Rules
 from bot.rules import Examined
 from bot.secrets import Secrets, git_environment, redact
-from engine import DatabaseAway, MabError, is_passing
+from engine import DatabaseAway, Direct, MabError, Upstream, is_passing, model_upstream
 
 _MODEL = (
     *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
@@ -58,6 +58,7 @@ class Installation:
     config: Path = Path("mab.toml")
     rules: Rules | None = None  # who may do what, and where
     sandbox_required: bool = False
+    broker: bool = True  # agents are to get tokens of their own
     silent: Callable[[], Awaitable[Sequence[str]]] | None = None  # threads that cannot be told
     seconds: float = 20.0  # for each check
 
@@ -186,9 +187,15 @@ async def _threads(subject: Installation) -> Verdict:
 async def _model(subject: Installation) -> Verdict:
     values = {**subject.environ, **subject.secrets.values}
     given = [name for name in _MODEL if values.get(name)]
-    if given:
-        return good(f"{given[0]} is set")
-    return note("none; only the demo works without", "export ANTHROPIC_API_KEY=sk-ant-…")
+    if not given:
+        return note("none; only the demo works without", "export ANTHROPIC_API_KEY=sk-ant-…")
+    match model_upstream(values, wanted=subject.broker):
+        case Direct.OFF:
+            return note(f"{given[0]} is set, and agents see it", "[agent]\nbroker = true")
+        case Direct.PROVIDER | Direct.NO_KEY:
+            return note(f"{given[0]} is set, and agents see it: the broker cannot stand between")
+        case Upstream():
+            return good(f"{given[0]} is set; agents get tokens of the broker's instead")
 
 
 async def _bot_token(subject: Installation) -> Verdict:

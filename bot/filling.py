@@ -13,9 +13,19 @@ from bot.asked import Asked, Done, Outcome
 from bot.carrying import carried
 from bot.deciding import VALUE, Deciding, may
 from bot.grammar import Ref, Refusal
-from bot.messages import buttons, forms
+from bot.messages import buttons, forms, permission_form, question_form
 from bot.messages.forms import Entered, View
-from engine import Click, Decision, Inquiry, InquiryStatus, Plan
+from engine import (
+    Click,
+    Decision,
+    Inquiry,
+    InquiryStatus,
+    Plan,
+    Question,
+    Tool,
+    parts,
+    undecided,
+)
 
 EXPIRED = "expired_trigger_id"  # Slack lets a form be opened for three seconds
 AGENT = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -24,8 +34,15 @@ OFFERED = {  # what a form lets people decide
     buttons.COMMENT: (Decision.APPROVE, Decision.REJECT),
     buttons.SEND_BACK: (Decision.SEND_BACK,),
     buttons.ADVISE_ASKED: (Decision.RETRY,),
+    buttons.READ: (Decision.APPROVE, Decision.REJECT),
+    buttons.DENY_BECAUSE: (Decision.REJECT,),
+    buttons.ANSWER: (Decision.ANSWER,),
 }
-DECISIONS = {forms.SENDING_BACK: Decision.SEND_BACK, forms.ADVISING: Decision.RETRY}
+DECISIONS = {
+    forms.SENDING_BACK: Decision.SEND_BACK,
+    forms.ADVISING: Decision.RETRY,
+    permission_form.DENYING: Decision.REJECT,
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +63,8 @@ class Filling:
             return Done.IGNORED
         if refusal := await self._refusal(action, inquiry, value, asked):
             return refusal
-        return await self._show(_form(action, inquiry, channel), asked)
+        view = _form(action, inquiry, channel, _part(value))
+        return await self._show(view, asked) if view else Done.IGNORED
 
     async def _advise(self, value: str, channel: str, asked: Asked) -> Outcome:
         if not AGENT.fullmatch(value):
@@ -69,12 +87,13 @@ class Filling:
         self, action: str, inquiry: Inquiry, value: str, asked: Asked
     ) -> messages.Message | None:
         """Nobody fills in a form for nothing."""
-        if inquiry.value != value or inquiry.status is not InquiryStatus.OPEN:
+        if inquiry.revision != _revision(value) or inquiry.status is not InquiryStatus.OPEN:
             return messages.decided_late(inquiry)
+        if (part := _part(value)) in parts(inquiry.matter) and part not in undecided(inquiry):
+            return messages.has_been_decided()
         if action == buttons.EDIT and asked.by.id == inquiry.requester.id:
             return None
-        channel = inquiry.origin.place.partition("/")[2]
-        actor = await self.deciding.directory.actor(asked.by.id, channel)
+        actor = await self.deciding.actor(inquiry, asked)
         access = self.deciding.settings.access
         allowed = [may(inquiry, each, actor, access) for each in OFFERED.get(action, APPROVAL)]
         denied = [each for each in allowed if isinstance(each, Denied)]
@@ -98,8 +117,22 @@ class Filling:
             return Done.IGNORED
         if sent.form == forms.EDIT_PLAN:
             return await self._edit(inquiry, sent, asked)
+        if sent.form == question_form.ANSWERING:
+            return await self._answer(inquiry, sent, asked)
         decision = DECISIONS.get(sent.form) or Decision(sent.decision)
-        click = Click(inquiry.id, _revision(sent.value), decision, sent.text, sent.target)
+        target = sent.target or _part(sent.value)
+        click = Click(inquiry.id, _revision(sent.value), decision, sent.text, target)
+        return await self.deciding.take(click, asked)
+
+    async def _answer(self, inquiry: Inquiry, sent: Entered, asked: Asked) -> Outcome:
+        """Answer the questions that somebody chose or wrote something for; others stay open."""
+        if not isinstance(inquiry.matter, Question):
+            return Done.IGNORED
+        said = question_form.answers(inquiry.matter, asked.payload["values"])
+        if not said:
+            return messages.nothing_answered()
+        about = (inquiry.id, _revision(sent.value))
+        click = Click(*about, Decision.ANSWER, target=next(iter(said)), answers=said)
         return await self.deciding.take(click, asked)
 
     async def _edit(self, inquiry: Inquiry, sent: Entered, asked: Asked) -> Outcome:
@@ -117,7 +150,25 @@ class Filling:
         return await self.acts.engine.ledger.inquiry(int(found["id"])) if found else None
 
 
-def _form(action: str, inquiry: Inquiry, channel: str) -> View:
+def _form(action: str, inquiry: Inquiry, channel: str, part: str) -> View | None:
+    match inquiry.matter:
+        case Tool() as tool:
+            return _of_call(action, inquiry, tool, (part, channel))
+        case Question() as question:
+            return question_form.answer(inquiry, question, channel)
+        case _:
+            return _of_graph(action, inquiry, channel)
+
+
+def _of_call(action: str, inquiry: Inquiry, tool: Tool, about: tuple[str, str]) -> View | None:
+    if about[0] not in parts(tool):
+        return None
+    if action == buttons.READ:
+        return permission_form.permit(inquiry, tool, *about)
+    return permission_form.deny(inquiry, *about)
+
+
+def _of_graph(action: str, inquiry: Inquiry, channel: str) -> View:
     match action, inquiry.matter:
         case buttons.EDIT, Plan(workflow=spec):
             return forms.edit_plan(inquiry, outline.write(spec), channel)
@@ -132,3 +183,9 @@ def _form(action: str, inquiry: Inquiry, channel: str) -> View:
 def _revision(value: str) -> int:
     found = VALUE.fullmatch(value)
     return int(found["revision"]) if found else 0
+
+
+def _part(value: str) -> str:
+    """Which of several calls or questions is meant, or ""."""
+    found = VALUE.fullmatch(value)
+    return (found["part"] or "") if found else ""

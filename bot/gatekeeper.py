@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot import messages
-from bot.access import Access, Action, Denied, decide
+from bot.access import Access, Action, Denied, decide, possible
 from bot.asked import Asked
 from bot.directory import Directory
 from bot.messages import Message
@@ -16,13 +16,18 @@ class Gatekeeper:
 
     directory: Directory
     access: Access
+    asks: bool = False  # agents have to ask people for some tool calls
 
     async def refusal(
         self, action: Action, asked: Asked, agent: NodeView | None = None
     ) -> Message | None:
-        """The refusal when the asker may not."""
+        """The refusal when the asker may not, or may, but nobody could allow what it asks for."""
         owner = agent.requester.id if agent else ""
-        return await self.refused(action, asked, agent.origin if agent else None, owner)
+        refused = await self.refused(action, asked, agent.origin if agent else None, owner)
+        if refused is None and action is Action.SPAWN and self.asks:
+            could = possible(self.access, asked.by.id)
+            return None if could else messages.nobody_permits(asked.typed)
+        return refused
 
     async def refused(
         self, action: Action, asked: Asked, origin: Origin | None, owner: str

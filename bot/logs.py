@@ -4,9 +4,10 @@ import logging
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from bot.secrets import Redaction, Secrets
+from engine import UNMASKED
 
 # libraries that tell of every poll, request or statement when they may
 _QUIET = (
@@ -44,7 +45,13 @@ def _shared(secrets: Secrets) -> list[Processor]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         Redaction(secrets),
+        _without_shapes,
     ]
+
+
+def _without_shapes(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Mask what looks like a secret, of whomever: agents come upon the keys of others."""
+    return {name: UNMASKED.data(value) for name, value in event.items()}
 
 
 def _route(level: int, shared: list[Processor]) -> None:

@@ -75,6 +75,10 @@ WORDS: Mapping[str, Decision] = {
     "resolved": Decision.RETRY,
     "skip": Decision.SKIP,
     "resolve": Decision.RESOLVE,
+    "allow": Decision.APPROVE,
+    "allowed": Decision.APPROVE,
+    "deny": Decision.REJECT,
+    "denied": Decision.REJECT,
 }
 WORD = "|".join(sorted(WORDS, key=len, reverse=True)).replace(" ", r"\s+")
 WHOLE = re.compile(
@@ -83,6 +87,11 @@ WHOLE = re.compile(
     r"(?:(?:\s+because|(?P<with>\s+with)|\s*[,:;])\s+(?P<comment>\S.*))?[.!]*",
     re.IGNORECASE | re.DOTALL,
 )
+PERMITS = re.compile(r"(?:allow|den[yi])(?:ed)?\b", re.IGNORECASE)
+NODS = re.compile(
+    r"(?:y|n|yes|yep|no|nope|ok|okay|sure|go ahead|do it|don't|lgtm)[.!]*", re.IGNORECASE
+)  # they sound like a decision, and are none
+WHATEVER = frozenset({"it", "this", "that", "all", "them", "everything", "once"})  # no step's name
 BEGINS = re.compile(r"(?:approved?|reject(?:ed)?)\b", re.IGNORECASE)  # whatever follows
 # With a blank after the colon: 12:30 is a time, and https://… an address.
 ADDRESSED = re.compile(
@@ -124,6 +133,17 @@ class Thread:
         return any(agent.status in {Status.ACTIVE, Status.PENDING} for agent in self.agents)
 
     @property
+    def questions(self) -> list[Inquiry]:
+        """What agents want to know; a reply can be the answer."""
+        return [each for each in self.inquiries if each.kind is InquiryKind.QUESTION]
+
+    @property
+    def listens(self) -> bool:
+        """Whether people are asked nothing but what an agent waits for in the midst of its work."""
+        midway = {InquiryKind.TOOL, InquiryKind.BUDGET}
+        return bool(self.inquiries) and all(each.kind in midway for each in self.inquiries)
+
+    @property
     def names(self) -> frozenset[str]:
         """The steps that a decision in words can name."""
         nodes = [inquiry.node for inquiry in self.inquiries if inquiry.node]
@@ -145,9 +165,13 @@ def called(node: NodeView) -> frozenset[str]:
 def scene(thread: Thread, text: str) -> Scene:
     """Which column counts for a text."""
     named = addressed(thread, text)[0]
-    if named is None and thread.inquiries and (answers(thread, text) or not thread.works):
+    meant = named is None or any(
+        each.node and each.node.id == named.id for each in thread.questions
+    )
+    held = not thread.works and not thread.listens
+    if meant and thread.inquiries and (answers(thread, text) or held):
         return Scene.ASKED
-    if decides(text) and verdict(text) is not None:
+    if is_decision(text):
         return Scene.ASKED  # what it was about is closed by now: that is said, not taken for a task
     if thread.unfinished:
         return Scene.RUNNING
@@ -156,7 +180,8 @@ def scene(thread: Thread, text: str) -> Scene:
 
 def answers(thread: Thread, text: str) -> bool:
     """Whether a text is meant as a decision about what is asked, or as an answer to a question."""
-    if any(asked.kind is InquiryKind.QUESTION for asked in thread.inquiries) or decides(text):
+    nods = thread.listens and NODS.fullmatch(text.strip()) is not None
+    if thread.questions or decides(text) or nods:
         return True
     said = verdict(text)
     return said is not None and (not said.key or said.key in thread.names)
@@ -178,6 +203,13 @@ def decides(text: str) -> bool:
     return BEGINS.match(text.strip()) is not None
 
 
+def is_decision(text: str) -> bool:
+    """Whether a text is nothing but a decision, whatever it is about."""
+    said = verdict(text)
+    permits = PERMITS.match(text.strip()) is not None and said is not None and not said.key
+    return said is not None and (decides(text) or permits)
+
+
 def verdict(text: str) -> Verdict | None:
     """The decision that a whole message is; None when it is something else."""
     found = WHOLE.fullmatch(text.strip())
@@ -187,7 +219,8 @@ def verdict(text: str) -> Verdict | None:
     if found["with"] and decision not in {Decision.RETRY, Decision.RESOLVE}:
         return None  # "start with the tests" is no approval
     comment = re.sub(r"\Abecause\s+", "", found["comment"] or "", flags=re.IGNORECASE)
-    return Verdict(decision, (found["key"] or "").lower(), comment.strip())
+    key = (found["key"] or "").lower()
+    return Verdict(decision, "" if key in WHATEVER else key, comment.strip())
 
 
 def addressed(thread: Thread, text: str) -> tuple[NodeView | None, str]:

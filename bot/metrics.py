@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import aiohttp
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from engine import Figures, Usage
+from engine import Ears, Figures, Tokens, Usage
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 STANDING = {
@@ -34,6 +34,9 @@ class Metrics:
     slack_calls: Counter
     tokens: Counter
     cost: Counter
+    answers: Counter
+    held: Histogram
+    flowed: Counter
     standing: dict[str, Gauge]
 
     @classmethod
@@ -57,6 +60,14 @@ class Metrics:
             Counter("mab_slack_calls", "Slack calls", ["method", "status"], registry=registry),
             Counter("mab_tokens", "Tokens used", ["repo", "user", "kind"], registry=registry),
             Counter("mab_cost_usd", "US dollars spent", ["repo", "user"], registry=registry),
+            Counter("mab_model_answers", "Answers of the model", ["status"], registry=registry),
+            Histogram(
+                "mab_model_held_seconds",
+                "How long requests to the model were held back while it was overrun",
+                buckets=SECONDS,
+                registry=registry,
+            ),
+            Counter("mab_model_tokens", "Tokens as they flowed", ["kind"], registry=registry),
             {name: Gauge(*told, registry=registry) for name, told in STANDING.items()},
         )
 
@@ -70,6 +81,18 @@ class Metrics:
         self.tokens.labels(repo, user, "in").inc(usage.tokens_in)
         self.tokens.labels(repo, user, "out").inc(usage.tokens_out)
         self.cost.labels(repo, user).inc(float(usage.cost))
+
+    def ears(self) -> Ears:
+        """Counts what goes through the broker."""
+
+        def answered(status: int) -> None:
+            self.answers.labels(str(status)).inc()
+
+        def counted(tokens: Tokens) -> None:
+            self.flowed.labels("in").inc(max(0, tokens.taken))
+            self.flowed.labels("out").inc(max(0, tokens.given))
+
+        return Ears(answered, self.held.observe, counted)
 
     def trace(self) -> aiohttp.TraceConfig:
         """Counts the calls of an HTTP session by method and status."""

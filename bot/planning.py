@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from bot import grammar, messages
 from bot.access import Action, possible
-from bot.asked import Asked, Done, Outcome
+from bot.asked import Asked, Done, Outcome, in_time
 from bot.messages import Message
 from bot.replies import packed
 from bot.settings import BotSettings
@@ -15,8 +15,6 @@ from engine import (
     GateSpec,
     Inquiry,
     Plan,
-    Settled,
-    StaleMove,
     Wish,
     WorkflowSpec,
 )
@@ -81,14 +79,10 @@ class Planning:
         if refusal := self._undecidable(placed, inquiry.requester.id, asked):
             return refusal
         wish = asked.wish(lambda _: packed(messages.plan_changed(inquiry.workflow_id)))
-        try:
-            await self.engine.plans.edit(inquiry.id, revision, Plan(placed, asked.typed), wish)
-        except Settled:
-            raise
-        except StaleMove:
-            late = await self.engine.ledger.inquiry(inquiry.id)
-            return messages.decided_late(late)
-        return Done.SETTLED
+        plan = Plan(placed, asked.typed)
+        if await in_time(self.engine.plans.edit(inquiry.id, revision, plan, wish)):
+            return Done.SETTLED
+        return messages.decided_late(await self.engine.ledger.inquiry(inquiry.id))
 
     async def _placed(self, spec: WorkflowSpec, asked: Asked) -> WorkflowSpec | Message:
         """The plan with a repository for every agent, or what is to be answered instead."""

@@ -1,7 +1,7 @@
 """What `[access]` and `channels` come to, for the people and channels that there are. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -45,6 +45,7 @@ class Rules:
 
     access: Access
     channels: Mapping[str, tuple[str, ...]]  # by the repository's name
+    asks: bool = False  # agents have to ask people for some tool calls
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -68,12 +69,22 @@ class Doubt:
     fatal: bool = False
 
 
-def doubts(access: Access, census: Census) -> tuple[Doubt, ...]:
-    """What nobody could do; an id that was not asked for counts as somebody who is there."""
+def doubts(access: Access, census: Census, *, asks: bool = False) -> tuple[Doubt, ...]:
+    """What nobody could do; an id that was not asked for counts as somebody who is there.
+
+    With `asks` agents have to ask for some tool calls: where nobody could approve, none starts.
+    """
     people = _population(access, census)
     needed = _administering(access, people) + _starting(access, people)
-    decided = (_deciding(action, access, people, census) for action in DECISIONS)
-    return (*needed, *(doubt for doubt in decided if doubt))
+    decided = ((action, _deciding(action, access, people, census)) for action in DECISIONS)
+    return (*needed, *(_graver(action, doubt, asks=asks) for action, doubt in decided if doubt))
+
+
+def _graver(action: Action, doubt: Doubt, *, asks: bool) -> Doubt:
+    if not (asks and action is Action.APPROVE):
+        return doubt
+    said = f"{doubt.said}, and [agent] ask is set: no agent starts there"
+    return replace(doubt, said=said)
 
 
 def _population(access: Access, census: Census) -> tuple[Actor, ...]:

@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import tokens
 from bot.about import About
 from bot.acts import Acts
+from bot.answering import Answering
 from bot.app import Intake, build
 from bot.connection import Sockets, sockets, web_client
 from bot.conversation import Conversation
@@ -146,7 +147,8 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
     given, engine = program.given, program.engine
     token, app_token = given.secret("SLACK_BOT_TOKEN"), given.secret("SLACK_APP_TOKEN")
     trace = program.metrics.trace()
-    async with web_client(token, given.settings.slack_api_url, trace) as client:
+    told = given.secrets.values.values()
+    async with web_client(token, given.settings.slack_api_url, trace, told) as client:
         await tokens.require(client, app_token)
         access = given.settings.access
         directory = Directory(client, access.groups, access.named)
@@ -180,14 +182,14 @@ def _conversation(program: Program, client: AsyncWebClient, directory: Directory
     engine, settings = program.engine, program.given.settings
     surveyor = Surveyor(directory, Downloads(client))
     starter = Starter(engine, settings.repos, surveyor)
-    gate = Gatekeeper(directory, settings.access)
+    gate = Gatekeeper(directory, settings.access, bool(settings.agent.ask))
     planning, growing = Planning(engine, settings, starter), Growing(engine, gate, starter)
     acts = Acts(engine, directory, settings, starter, gate, About(engine, gate), planning, growing)
     deciding = Deciding(engine, directory, settings)
     talking = Talking(engine, gate, surveyor)
     filling = Filling(client, acts, deciding)
-    merging = Merging(engine, gate)
-    return Conversation(engine, directory, acts, deciding, talking, filling, merging)
+    merging, answering = Merging(engine, gate), Answering(deciding)
+    return Conversation(engine, directory, acts, deciding, talking, filling, merging, answering)
 
 
 @asynccontextmanager
@@ -196,7 +198,8 @@ async def open_worker(program: Program, executor: Executor) -> AsyncIterator[Wor
     given = program.given
     held = given.secrets
     outside = Outside(given.environ, held.values, given.config, given.user_home, held.files)
-    listeners = Listeners(program.wake, program.metrics.charge)
+    metrics = program.metrics
+    listeners = Listeners(program.wake, metrics.charge, metrics.ears())
     made = make_worker(program.engine.workflows, executor, outside, listeners)
     made.drain_seconds = given.drain_seconds
     await made.join(version("multi-agent-builder"))

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import structlog
-from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from bot.discretion import DiscreetClient
 from bot.messages import Attachment, Message
 from engine import Inbox, Reply
 
@@ -30,7 +30,7 @@ class Replies:
     """Tells people what became of what they typed."""
 
     inbox: Inbox
-    client: AsyncWebClient
+    client: DiscreetClient
 
     async def tick(self) -> None:
         """Tell every reply that is due."""
@@ -63,8 +63,8 @@ class Replies:
             return False
         hook = AsyncWebhookClient(url, session=self.client.session, retry_handlers=[])
         answer = await hook.send(
-            text=message.text,
-            blocks=message.blocks,
+            text=self.client.mask.text(message.text),
+            blocks=self.client.mask.data(message.blocks),
             response_type="ephemeral",
             replace_original=bool(reply.payload.get("ephemeral")),
         )

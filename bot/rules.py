@@ -33,7 +33,7 @@ class Examined:
             for what, entries in _lists(self.rules)
             if entries
         ]
-        return [*listed, *_policies(doubts(self.rules.access, census))]
+        return [*listed, *_policies(doubts(self.rules.access, census, asks=self.rules.asks))]
 
 
 def _lists(rules: Rules) -> Iterable[tuple[str, Sequence[str]]]:

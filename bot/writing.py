@@ -21,7 +21,9 @@ from engine import (
     GraphAsked,
     Heard,
     Inquiry,
+    InquiryStatus,
     MabError,
+    Nearing,
     NodeView,
     Notice,
     Opened,
@@ -29,6 +31,7 @@ from engine import (
     SummedUp,
     TakenOver,
     integration,
+    undecided,
 )
 
 
@@ -55,7 +58,10 @@ class Writer:
         return messages.opened(inquiry, people, again=opened.again, terms=self._terms(inquiry))
 
     def closed(self, inquiry: Inquiry) -> Message:
-        """What takes the place of the message that asked."""
+        """What takes the place of the message that asked; some of its parts may still be open."""
+        if inquiry.status is InquiryStatus.OPEN and undecided(inquiry):
+            people = asked_people(inquiry, self.settings.access)
+            return messages.opened(inquiry, people)
         return messages.closed(inquiry, terms=self._terms(inquiry))
 
     def _terms(self, inquiry: Inquiry) -> messages.Terms:
@@ -98,6 +104,8 @@ def _told(notice: Notice, fact: Fact, card: Card) -> Message:
             return messages.node_failed(agent, notice.at)
         case TakenOver(agent, commit):
             return messages.taken_over(agent, commit)
+        case Nearing():
+            return messages.nearing(fact)
         case GraphAsked():
             return messages.graph(card)
         case Closed() | Opened() | DiffAsked() | Heard():

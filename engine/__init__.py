@@ -2,6 +2,10 @@
 
 from engine.api import Engine, Inbox, Ledger
 from engine.audit import Entry as AuditEntry
+from engine.broker_exchange import Ears
+from engine.broker_tally import Tokens
+from engine.broker_upstream import Direct, Upstream
+from engine.broker_upstream import upstream as model_upstream
 from engine.claude import ClaudeExecutor
 from engine.commands import Incoming, Recorded, Reply, Settled
 from engine.cookbook import Cookbook
@@ -12,17 +16,21 @@ from engine.errors import ConfigError, InvalidSpec, LostLease, MabError, NotFoun
 from engine.executor import AgentResult, Confinement, Executor, Job, Sandbox, Step, Usage
 from engine.figures import Figures
 from engine.files import Handout
+from engine.masking import UNMASKED, Mask
 from engine.matters import (
-    CHOICES,
-    Click,
+    Ask,
+    Budget,
     Conflict,
     Failure,
     Gate,
-    Inquiry,
     Merge,
+    Option,
     Plan,
     Push,
-    Vote,
+    Question,
+    Tool,
+    ToolCall,
+    Whose,
 )
 from engine.notices import (
     Card,
@@ -33,6 +41,7 @@ from engine.notices import (
     Failed,
     GraphAsked,
     Heard,
+    Nearing,
     Notice,
     Opened,
     Posted,
@@ -41,6 +50,7 @@ from engine.notices import (
     TakenOver,
 )
 from engine.outbox import Delivery, Outbox, Undelivered
+from engine.permission_text import shown as whole_action
 from engine.plans import integration
 from engine.recipe_files import Unreadable
 from engine.recipes import BadRecipe, BadValue, Parameter, Recipe
@@ -65,16 +75,20 @@ from engine.station import Listeners, Outside, make_executor, make_janitor, make
 from engine.store import Database, DatabaseAway, is_passing
 from engine.talk import Became
 from engine.views import (
+    Account,
     Check,
     FileChange,
     Handed,
+    Instruction,
     LogEntry,
     NodeView,
     Note,
     NoteKind,
     RunView,
+    Stage,
     Work,
 )
+from engine.votes import CHOICES, Click, Inquiry, Vote, parts, undecided
 from engine.worker import Worker
 from engine.workflows import Workflows
 
@@ -84,15 +98,19 @@ __all__ = [
     "LARGEST_FILE",
     "MOST_FILES",
     "TERMINAL",
+    "UNMASKED",
+    "Account",
     "AgentPolicy",
     "AgentResult",
     "AgentSpec",
     "AlreadyStarted",
+    "Ask",
     "AuditEntry",
     "BadRecipe",
     "BadValue",
     "Beat",
     "Became",
+    "Budget",
     "Card",
     "Cause",
     "Check",
@@ -111,6 +129,8 @@ __all__ = [
     "Delivery",
     "DemoModel",
     "DiffAsked",
+    "Direct",
+    "Ears",
     "Ended",
     "Engine",
     "Executor",
@@ -132,6 +152,7 @@ __all__ = [
     "Inquiry",
     "InquiryKind",
     "InquiryStatus",
+    "Instruction",
     "InvalidSpec",
     "Job",
     "Kind",
@@ -141,7 +162,9 @@ __all__ = [
     "LogEntry",
     "LostLease",
     "MabError",
+    "Mask",
     "Merge",
+    "Nearing",
     "NodeSpec",
     "NodeView",
     "NotFound",
@@ -150,6 +173,7 @@ __all__ = [
     "Notice",
     "OnFailure",
     "Opened",
+    "Option",
     "Origin",
     "Outbox",
     "Outside",
@@ -159,6 +183,7 @@ __all__ = [
     "Poll",
     "Posted",
     "Push",
+    "Question",
     "Recipe",
     "Recorded",
     "Reply",
@@ -169,16 +194,22 @@ __all__ = [
     "Section",
     "Settings",
     "Settled",
+    "Stage",
     "StaleMove",
     "Status",
     "Step",
     "Summary",
     "SummedUp",
     "TakenOver",
+    "Tokens",
+    "Tool",
+    "ToolCall",
     "Undelivered",
     "Unreadable",
+    "Upstream",
     "Usage",
     "Vote",
+    "Whose",
     "Wish",
     "Work",
     "Worker",
@@ -192,8 +223,12 @@ __all__ = [
     "make_executor",
     "make_janitor",
     "make_worker",
+    "model_upstream",
     "order",
+    "parts",
     "polling",
     "recipe_schema",
     "sandbox_tools",
+    "undecided",
+    "whole_action",
 ]

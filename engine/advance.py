@@ -12,6 +12,7 @@ from engine.endings import end_requests
 from engine.errors import StaleMove
 from engine.events import append
 from engine.gates import open_gate
+from engine.inquiries import withdraw
 from engine.models import Node, Person, Workflow
 from engine.models.graph import ADMITTED
 from engine.states import TERMINAL, Kind, Status, sources
@@ -38,6 +39,16 @@ async def move(session: AsyncSession, node: Node, to: Status, **values: Any) -> 
             await graphs.give_up(session, node)
 
 
+async def stop(session: AsyncSession, node: Node, by: str) -> None:
+    """Cancel a node that has not ended; one that runs is ended by its worker."""
+    if node.status is Status.ACTIVE:
+        node.cancelled_by, node.redo = by, False
+        append(session, node, "agent.cancelling", {"by": by})
+    else:
+        await withdraw(session, [node.id])
+        await move(session, node, Status.CANCELLED, cancelled_by=by)
+
+
 async def advance(session: AsyncSession, workflow_id: int, per_user: int) -> None:
     """Do what follows from the present state of a locked workflow."""
     await session.flush()
@@ -45,7 +56,7 @@ async def advance(session: AsyncSession, workflow_id: int, per_user: int) -> Non
     await _admit(session, workflow_id, per_user)
     await end_requests(session, workflow_id)
     changed = update(Workflow).where(Workflow.id == workflow_id)
-    await session.execute(changed.values(version=Workflow.version + 1))
+    await session.execute(changed.values(version=Workflow.version + 1, kept_since=now()))
 
 
 def admissible() -> ColumnElement[bool]:

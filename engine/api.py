@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, select, text
 
 from engine import audit, cards, commands, inquiries, reading
 from engine.audit import Entry as AuditEntry
@@ -16,21 +16,22 @@ from engine.decisions import Decisions
 from engine.errors import NotFound
 from engine.figures import Figures, figures
 from engine.growing import Growing
-from engine.matters import Inquiry
 from engine.mending import Mending
-from engine.models import Inquiry as InquiryRow
-from engine.models import Node
+from engine.models import Node, Request
 from engine.models import Workflow as WorkflowRow
+from engine.models.graph import UNFINISHED
+from engine.models.talk import OPEN
 from engine.notices import Card
 from engine.outbox import Outbox
 from engine.plans import Plans
 from engine.settings import Settings
 from engine.spec import Origin
-from engine.states import TERMINAL, InquiryStatus, Status
+from engine.states import Status
 from engine.station import workshop
 from engine.store import Database
 from engine.talk import Talk
 from engine.views import LogEntry, NodeView, RunView
+from engine.votes import Inquiry
 from engine.workflows import Workflows
 
 LOG_ENTRIES = 5_000
@@ -128,6 +129,12 @@ class Ledger:
                 raise NotFound(f"there is no workflow w{workflow_id}")
             return await cards.card(session, found)
 
+    async def owner(self, workflow_id: int) -> str:
+        """The id of whoever asked for the first thing in a workflow; "" for nobody."""
+        asked = select(Request.by).where(Request.workflow_id == workflow_id)
+        async with self.db.reading() as session:
+            return await session.scalar(asked.order_by(Request.id).limit(1)) or ""
+
     async def audit(self, workflow_id: int) -> Sequence[AuditEntry]:
         """What people asked, decided and did about a workflow, first to last."""
         async with self.db.reading() as session:
@@ -141,20 +148,15 @@ class Ledger:
 
     async def _asked(self, *conditions: ColumnElement[bool]) -> list[Inquiry]:
         async with self.db.reading() as session:
-            return await inquiries.listed(
-                session, InquiryRow.status == InquiryStatus.OPEN, *conditions
-            )
+            return await inquiries.listed(session, and_(text(OPEN)), *conditions)
 
     async def unfinished(self) -> list[NodeView]:
         """Every agent that has not ended."""
-        return await self._agents(Node.status.not_in(TERMINAL))
+        return await self._agents(_unfinished())
 
     async def unfinished_in(self, place: str) -> list[NodeView]:
         """Every agent of a place that has not ended."""
-        return await self._agents(
-            WorkflowRow.place == place,
-            Node.status.not_in(TERMINAL),
-        )
+        return await self._agents(WorkflowRow.place == place, _unfinished())
 
     async def recent(self, person: str, limit: int = 10) -> list[NodeView]:
         """A person's latest agents, oldest first."""
@@ -182,6 +184,11 @@ class Ledger:
     async def _agents(self, *conditions: ColumnElement[bool]) -> list[NodeView]:
         async with self.db.reading() as session:
             return list(await reading.agents(session, *conditions))
+
+
+def _unfinished() -> ColumnElement[bool]:
+    """Found apart from the rest: else SQLite reads all nodes, because it is asked for their order."""
+    return Node.id.in_(select(Node.id).where(text(UNFINISHED)).correlate(None))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What an attempt is given to do: a job, complete for an executor; and why one cannot be done."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -8,13 +9,14 @@ from typing import Any
 
 from engine import planner
 from engine.beginnings import Beginning
-from engine.briefing import Background, Tray, briefing
+from engine.briefing import Background, Tray, briefing, going_on
 from engine.budgets import OutOfBudget
 from engine.executor import AgentResult, Confinement, Job, Usage
+from engine.givens import Given
+from engine.policy import Policy
 from engine.repos import RepositoryError
-from engine.runs import Given
 from engine.sandbox import SandboxMissing
-from engine.settings import AgentPolicy
+from engine.settings import Repo, Settings
 from engine.states import Cause
 from engine.views import Check, NodeView, NoteKind, Work
 from engine.workshop import Bench
@@ -34,21 +36,21 @@ class Assignment:
     @property
     def check(self) -> str:
         """The check that the task itself names, and that its work has to pass; or ""."""
-        return str(self.policy.get("check") or "")
+        return str(self.policy.get(Policy.CHECK) or "")
 
     def within(self, budget: Decimal) -> "Assignment":
         """The same task, for at most so many US dollars."""
-        return replace(self, policy={**self.policy, "budget_usd": str(budget)})
+        return replace(self, policy={**self.policy, Policy.BUDGET: str(budget)})
 
     @property
     def merges_only(self) -> bool:
         """Whether the work is done once the branches are merged."""
-        return bool(self.policy.get("merges")) and not self.begin.clashed
+        return bool(self.policy.get(Policy.MERGES)) and not self.begin.clashed
 
     @property
     def plans(self) -> bool:
         """Whether it is to answer with a plan, and leaves nothing else."""
-        return bool(self.policy.get("plans"))
+        return bool(self.policy.get(Policy.PLANS))
 
     def shown(self, work: Work) -> Work:
         """What is told of the work in git."""
@@ -66,15 +68,28 @@ class Site:
     confinement: Confinement
     environment: Mapping[str, str]
     trusted: bool
+    ask: tuple[str, ...] = ()
 
 
 def confinement(
-    policy: AgentPolicy, hidden: tuple[Path, ...], bench: Bench, tray: Tray | None
+    settings: Settings, hidden: tuple[Path, ...], bench: Bench, tray: Tray | None
 ) -> Confinement:
-    """What an agent's processes may reach beside their workspace."""
-    readable = (bench.tree.common_dir, *([tray.inside] if tray else []))
+    """What an agent's processes may reach beside their workspace: nothing of other repositories."""
+    hidden = (*hidden, *_foreign(settings.repos, bench))
+    python = Path(sys.prefix)  # the executor's programs lie there, and perhaps the agent's own
+    ours = (python,) if any(python.is_relative_to(path) for path in hidden) else ()
+    readable = (bench.tree.common_dir, *ours, *([tray.inside] if tray else []))
     writable = (tray.out,) if tray else ()
+    policy = settings.agent
     return Confinement(policy.sandbox, policy.network, hidden, writable, readable)
+
+
+def _foreign(repos: Mapping[str, Repo], bench: Bench) -> Iterator[Path]:
+    """The checkouts of the repositories that the agent does not work on."""
+    own = (bench.tree.common_dir, bench.repo.head_dir, repos[bench.repo.name].path)
+    for path in (repo.path for repo in repos.values()):
+        if path and not any(place and place.is_relative_to(path) for place in own):
+            yield path
 
 
 def job(task: Assignment, given: Given, tray: Tray, site: Site) -> Job:
@@ -94,18 +109,21 @@ def job(task: Assignment, given: Given, tray: Tray, site: Site) -> Job:
         attempt=site.attempt,
         task=view.task,
         workspace=bench.tree.path,
-        model=str(policy["model"]),
-        max_turns=int(policy["max_turns"]),
-        budget=Decimal(policy["budget_usd"]),
+        model=str(policy[Policy.MODEL]),
+        max_turns=int(policy[Policy.MAX_TURNS]),
+        budget=Decimal(policy[Policy.BUDGET]),
         confinement=site.confinement,
         environment=site.environment,
         instructions=bench.instructions,
-        context=_context(task, briefing(background, tray, given.files)),
+        context=_context(task, background, tray, given, bench.tree.path),
         trusted=site.trusted,
         session_id=given.session_id,
         project=given.project,
-        reads_only=bool(policy.get("reads_only")),
-        schema=policy.get("schema"),
+        reads_only=bool(policy.get(Policy.READS_ONLY)),
+        schema=policy.get(Policy.SCHEMA),
+        ask=site.ask,
+        allowed=given.allowed,
+        settled=given.settled,
     )
 
 
@@ -121,10 +139,15 @@ def broken(error: BaseException, said: str, usage: Usage) -> AgentResult:
     return AgentResult(success=False, output=said, error=detail, cause=cause_of(error), usage=usage)
 
 
-def _context(task: Assignment, told: str) -> str:
+def _context(
+    task: Assignment, background: Background, tray: Tray, given: Given, workspace: Path
+) -> str:
+    if given.settled is not None:  # the conversation goes on, which knows everything else
+        return going_on(background, tray, workspace)
+    told = briefing(background, tray, given.files)
     if not task.plans:
         return told
-    return f"{planner.instructions(gates=bool(task.policy['gates']))}\n\n{told}"
+    return f"{planner.instructions(gates=bool(task.policy[Policy.GATES]))}\n\n{told}"
 
 
 def cause_of(error: BaseException) -> Cause:

@@ -9,23 +9,24 @@ from typing import Any
 
 import structlog
 
-from engine import processes
+from engine import processes, settling
 from engine.assignments import Assignment, Site, broken, cause_of, job
 from engine.beginnings import beginning
 from engine.bringing import bring
 from engine.checks import Checks
 from engine.equipment import Tools
 from engine.errors import LostLease, MabError
-from engine.executor import AgentResult, Job, Step, Usage
+from engine.executor import AgentResult, Job
 from engine.leases import Claim
-from engine.matters import Conflict
+from engine.matters import Conflict, Matter
+from engine.policy import Policy
 from engine.processes import ProcessTree
 from engine.runs import Ending
 from engine.sandbox import Shell, restrictions
 from engine.states import Cause
-from engine.store import is_passing
 from engine.verdicts import Halt, leave_for
 from engine.views import Check, NodeView, Note, NoteKind, Work
+from engine.watching import Watching
 from engine.workshop import Bench
 
 RETURN_SECONDS = 8.0  # for an executor to return once its processes are gone
@@ -39,20 +40,18 @@ class Attempt:
     tools: Tools
     claim: Claim
     halted: Halt | None = None
-    usage: Usage = field(default_factory=Usage)
-    said: str = ""
-    last: Step | None = None
     check: Check | None = None
     notes: list[Note] = field(default_factory=list)
     workspace: Path | None = None  # once it is open
-    pid: int = 0
-    pid_started: float = 0.0
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.seen = Watching(self.tools, self.claim, lambda: self.halt(Halt.LOST))
 
     @property
     def tree(self) -> ProcessTree:
         """Every process that belongs to this attempt."""
-        return ProcessTree(self.pid, self.pid_started, self.claim.marker, self.tools.host)
+        return self.seen.tree
 
     def halt(self, reason: Halt) -> None:
         """End the attempt; what was done so far is kept.
@@ -61,6 +60,7 @@ class Attempt:
         """
         if self.halted is None or reason is Halt.LOST:
             self.halted = reason
+        self.tools.model.refuse(self.claim.marker)
         self._bell.set()
 
     async def carry_out(self) -> Ending:
@@ -74,14 +74,15 @@ class Attempt:
             failed = AgentResult(success=False, error=str(error), cause=cause_of(error))
             ending = Ending(self.halted, failed)
         spent = int((monotonic() - began) * 1000)
-        return replace(ending, result=replace(ending.result, duration_ms=spent))
+        timed = replace(ending, result=replace(ending.result, duration_ms=spent))
+        return timed.masked(self.tools.mask)
 
     async def _carried_out(self) -> Ending:
         view, policy = await self.tools.runs.brief(self.claim)
-        if policy.get("lands"):
+        if policy.get(Policy.LANDS):
             return await bring(self.tools.workshop, view, policy, self.halted)
-        if policy.get("approved"):
-            return await self._publish(view, str(policy["approved"]))
+        if policy.get(Policy.APPROVED):
+            return await self._publish(view, str(policy[Policy.APPROVED]))
         origin = await self.tools.runs.origin(self.claim)
         begin = await beginning(self.tools.workshop, view, policy, origin)
         if isinstance(begin, Conflict):
@@ -103,7 +104,14 @@ class Attempt:
         result, work = await self._bring_home(bench, task, result)
         taken = await self.tools.trays.take(view.id)
         work = replace(work, notes=(*self.notes, *work.notes, *taken.notes))
-        return Ending(self.halted, result, work, taken.files, leave_for(result, work))
+        asks = await self._asks(result, work)
+        return Ending(self.halted, result, work, taken.files, asks)
+
+    async def _asks(self, result: AgentResult, work: Work) -> Matter | None:
+        """What people have to decide before the agent goes on, or its work leaves."""
+        if result.cause is Cause.BUDGET:
+            return await self.tools.budgets.asks(self.claim, result.usage)
+        return settling.matter(result) or leave_for(result, work)
 
     async def _publish(self, view: NodeView, commit: str) -> Ending:
         """Push what somebody has approved; everything else was done before."""
@@ -136,13 +144,14 @@ class Attempt:
         try:
             await asyncio.wait(
                 {working, bell},
-                timeout=float(policy["timeout_seconds"]),
+                timeout=float(policy[Policy.TIMEOUT]),
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if working.done():
                 return self._outcome(working)
             self.halt(Halt.TIMEOUT)
-            return AgentResult(success=False, output=self.said, usage=self.usage)
+            used = self.tools.model.used(self.claim.marker, self.seen.usage)
+            return AgentResult(success=False, output=self.seen.said, usage=used)
         finally:
             bell.cancel()
             working.cancel()
@@ -156,15 +165,16 @@ class Attempt:
             return working.result()
         if not isinstance(error, MabError):
             log.error("attempt failed unexpectedly", exc_info=error)
-        return broken(error, self.said, self.usage)
+        return broken(error, self.seen.said, self.seen.usage)
 
     async def _work(self, task: Assignment, bench: Bench) -> AgentResult:
+        if not task.merges_only:
+            self.seen.gauge.most = await self.tools.budgets.reserve(self.claim)
+            task = task.within(self.seen.gauge.most)
         if task.plans:
-            return await self.tools.executor.run(await self._job(task, bench), self)
+            return await self._execute(task, bench)
         repo = self.tools.settings.repos[task.view.repo]
         checks = self._checks(bench)
-        if not task.merges_only:
-            task = task.within(await self.tools.budgets.reserve(self.claim))
         if repo.setup:
             verdict = await checks.run(repo.setup)
             if not verdict.passed:
@@ -172,8 +182,15 @@ class Attempt:
         if task.merges_only:
             result = AgentResult(success=True, output="Merged without conflicts.")
         else:
-            result = await self.tools.executor.run(await self._job(task, bench), self)
+            result = await self._execute(task, bench)
         result, self.check = await checks.judge(result, task.check, repo.check)
+        return result
+
+    async def _execute(self, task: Assignment, bench: Bench) -> AgentResult:
+        job = await self._job(task, bench)
+        result = await self.tools.executor.run(job, self.seen)
+        if job.session_id and result.session_id not in ("", job.session_id):
+            self.notes.append(Note(NoteKind.SESSION_GONE))
         return result
 
     async def _job(self, task: Assignment, bench: Bench) -> Job:
@@ -190,8 +207,9 @@ class Attempt:
                 bench,
                 self.claim.attempt,
                 tools.confinement(bench, tray),
-                {**self._environment(), **tools.model_environment},
+                {**self._environment(), **tools.model.environment(self.claim.marker)},
                 trusted=tools.settings.repos[task.view.repo].trusted,
+                ask=tools.settings.agent.ask,
             ),
         )
 
@@ -201,40 +219,3 @@ class Attempt:
     def _checks(self, bench: Bench) -> Checks:
         walls = self.tools.confinement(bench)
         return Checks(Shell(bench.tree.path, walls, self._environment()))
-
-    async def started(self, pid: int) -> None:
-        """The agent's root process runs (engine.executor.Watch)."""
-        self.pid, self.pid_started = pid, await asyncio.to_thread(processes.started_at, pid)
-        await self._tell(self.tools.runs.started(self.claim, pid, self.pid_started))
-
-    async def step(self, step: Step, usage: Usage) -> None:
-        """The agent took a step (engine.executor.Watch)."""
-        self.usage = usage
-        if not step.tool:
-            self.said = step.subject
-        if step == self.last:  # the same step has used more
-            await self._tell(self.tools.runs.used(self.claim, usage))
-        else:
-            await self._tell(self.tools.runs.step(self.claim, step, usage))
-        self.last = step
-
-    async def spoken(self) -> tuple[str, ...]:
-        """What people have said to the agent (engine.executor.Watch)."""
-        heard: list[str] = []
-
-        async def listen() -> None:
-            heard.extend(await self.tools.runs.spoken(self.claim))
-
-        await self._tell(listen())
-        return tuple(heard)
-
-    async def _tell(self, telling: Coroutine[Any, Any, None]) -> None:
-        """Speak with the ledger; that it cannot be reached does not disturb the agent."""
-        try:
-            await telling
-        except LostLease:
-            self.halt(Halt.LOST)
-        except Exception as error:
-            if not is_passing(error):
-                raise
-            log.warning("ledger not reached", agent=self.claim.agent_id, error=str(error))

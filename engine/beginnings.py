@@ -8,11 +8,10 @@ from engine import bases
 from engine.landings import Missing, Resolved, Unresolved
 from engine.matters import Conflict
 from engine.merges import Clash, Merged, merge
+from engine.policy import BY_AGENT, Policy
 from engine.repos import OpenRepo
 from engine.views import Handed, NodeView
 from engine.workshop import Workshop
-
-BY_AGENT = "agent"  # policy "conflict": an agent resolves it; else the branch of a person
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,8 @@ async def beginning(
             return Beginning(commit)
         case Clash(files, commit):
             conflict = Conflict(files, commits, f"merge/{view.id}")
-            return await _settled(workshop, repo, conflict, commit, str(policy.get("conflict", "")))
+            settled_by = str(policy.get(Policy.CONFLICT, ""))
+            return await _settled(workshop, repo, conflict, commit, settled_by)
 
 
 async def _settled(

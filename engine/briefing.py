@@ -1,7 +1,7 @@
 """What an agent should know beside its task, in words. Pure."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.spec import LARGEST_FILE, MOST_FILES, File
@@ -59,6 +59,16 @@ def briefing(background: Background, tray: Tray, files: tuple[File, ...]) -> str
         _earlier(background),
         _advice(background.advice),
     ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def going_on(background: Background, tray: Tray, workspace: Path) -> str:
+    """What an agent should know that goes on where it waited: the conversation is the same."""
+    where = (
+        f"Your working directory is {workspace} now, with everything that you had changed. Files "
+        f"that people should get go into {tray.out}."
+    )
+    parts = [where, _earlier(replace(background, interrupted=False)), _advice(background.advice)]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -11,16 +11,17 @@ from typing import Any, assert_never
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import bases, graphs, inquiries
-from engine.commands import answer, settle
+from engine import bases, inquiries
+from engine.commands import answer
 from engine.errors import StaleMove
 from engine.events import append
 from engine.executor import AgentResult
 from engine.inquiries import Asking
 from engine.landings import Landed, Refusal, Refused
-from engine.matters import Inquiry, Merge
+from engine.matters import Merge
 from engine.models import Node
 from engine.nodes import agent_node
+from engine.policy import Policy
 from engine.reading import WORK
 from engine.requests import Wish, know, open_request
 from engine.runs import Ending
@@ -28,11 +29,11 @@ from engine.spec import AgentSpec
 from engine.states import TERMINAL, Cause, Kind, Status
 from engine.verdicts import Halt
 from engine.views import NodeView, Work
+from engine.votes import Inquiry
 from engine.workflows import Workflows
 from engine.workshop import Workshop
 
 ROLE = "merge"
-LANDS, ONTO, OF = "lands", "onto", "of"  # in a policy: commit, branch, whose work it is
 SHOWN = 10  # digits of a commit
 
 
@@ -48,10 +49,8 @@ class Bringing:
         Raises NotFound; StaleMove when the agent's work is another commit by now, cannot be
         merged, or was merged or asked about already, with a sentence that says so.
         """
-        async with self.workflows.changing(await self.workflows.workflow_of(agent_id)) as session:
-            await settle(session, wish.key)
+        async with self.workflows.changing_agent(agent_id, wish) as (session, node):
             await know(session, wish.by)
-            node = await session.get_one(Node, agent_id, with_for_update=True)
             work = await _current(session, node, commit)
             await _refuse_repetition(session, node, commit)
             merge = Merge(commit, work.onto, agent_id)
@@ -60,14 +59,17 @@ class Bringing:
             return asked
 
     async def _put(self, session: AsyncSession, node: Node, merge: Merge, wish: Wish) -> Inquiry:
-        request = await open_request(session, node.workflow_id, ROLE, wish)
         task = f"Merge the work of agent {node.id} into {merge.onto}"
-        request.title = task
+        request = await open_request(session, node.workflow_id, ROLE, wish, task)
         spec = AgentSpec(task, role=ROLE, repo=node.repo, base=node.base)
         landing = agent_node(spec, request, self.workflows.settings)
         landing.status = Status.WAITING
-        goal = {LANDS: merge.commit, ONTO: merge.onto, OF: node.id}
-        landing.policy = {**landing.policy, **goal}
+        landing.policy = {
+            **landing.policy,
+            Policy.LANDS: merge.commit,
+            Policy.ONTO: merge.onto,
+            Policy.OF: node.id,
+        }
         session.add(landing)
         await session.flush()
         append(session, landing, "agent.spawned")
@@ -104,9 +106,9 @@ async def _refuse_repetition(session: AsyncSession, node: Node, commit: str) -> 
         Node.workflow_id == node.workflow_id, Node.role == ROLE, Node.kind == Kind.AGENT
     )
     for other in await session.scalars(mine.order_by(Node.id)):
-        if other.policy.get(LANDS) != commit:
+        if other.policy.get(Policy.LANDS) != commit:
             continue
-        onto = other.policy[ONTO]
+        onto = other.policy[Policy.ONTO]
         if other.status is Status.COMPLETED:
             raise StaleMove(f"this commit was merged into {onto} already, by agent {other.id}")
         if other.status not in TERMINAL:
@@ -117,9 +119,9 @@ async def bring(
     workshop: Workshop, view: NodeView, policy: Mapping[str, Any], halted: Halt | None
 ) -> Ending:
     """Land the commit that was approved; what was not approved is asked about."""
-    commit, onto = str(policy[LANDS]), str(policy[ONTO])
-    if policy.get(graphs.APPROVED) != commit:
-        merge = Merge(commit, onto, int(policy.get(OF, 0)))
+    commit, onto = str(policy[Policy.LANDS]), str(policy[Policy.ONTO])
+    if policy.get(Policy.APPROVED) != commit:
+        merge = Merge(commit, onto, int(policy.get(Policy.OF, 0)))
         return Ending(halted, AgentResult(success=False), asks=merge)
     repo = await workshop.repos.open(view.repo)
     await bases.brought(repo, commit)  # it may have been made on another host

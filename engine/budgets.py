@@ -1,55 +1,67 @@
-"""What runs may cost: at most their own budget, and what is left of those that they share.
+"""What runs may cost: at most what is left of the budgets that they are paid from.
 
-A graph has a budget, and so has each person for a day. A run that begins sets aside what it may
-cost, so that those beside it do not spend the same money.
+An agent has a budget for all its attempts, its workflow has one, and so has its person for a day.
+A run that begins sets aside what it may cost, so that those beside it do not spend the same money.
 """
 
 import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
-from engine.clock import now
+from engine import purses, reading
 from engine.errors import MabError
+from engine.events import tell
+from engine.executor import Usage
 from engine.leases import Claim, Leases
-from engine.models import Node, Person, Request, Run
-from engine.store import lock
+from engine.matters import Budget, Whose
+from engine.models import Node, Person
+from engine.notices import Nearing
+from engine.purses import LEAST, Purse
+from engine.store import is_passing, lock
 from engine.workflows import Workflows
 
-DAY = 24 * 3600.0  # seconds
-LEAST = Decimal("0.01")  # US dollars that are worth beginning with
 PAUSE = 1.0  # seconds between two looks whether others have left something
+LOOKS = 50  # at the budgets, while a run uses up what it may cost
+NAMES = {
+    Whose.AGENT: "the agent's own budget",
+    Whose.WORKFLOW: "the workflow's budget",
+    Whose.PERSON: "what one person's agents may cost within 24 hours",
+}
 
 
 class OutOfBudget(MabError):
     """The budget is used up."""
 
+    def __init__(self, purse: Purse) -> None:
+        self.purse = purse
+        super().__init__(
+            f"{NAMES[purse.whose]} is used up: ${purse.spent:.2f} of ${purse.budget:.2f} are "
+            f"spent; {purse.setting} says how much it is"
+        )
 
-@dataclass(frozen=True)
-class Purse:
-    """A budget that several runs share, in US dollars."""
 
-    name: str
-    setting: str  # that says how much it is
-    budget: Decimal
-    spent: Decimal
-    reserved: Decimal  # by runs that have not ended, beyond what they have spent
+@dataclass
+class Gauge:
+    """Says when a run has used so much more that a look at the budgets is worth while."""
 
-    def left(self) -> Decimal:
-        """What nobody has spent or set aside; raises OutOfBudget when all of it is spent."""
-        if self.budget - self.spent < LEAST:
-            raise OutOfBudget(
-                f"{self.name} is used up: ${self.spent:.2f} of ${self.budget:.2f} are spent; "
-                f"{self.setting} says how much it is"
-            )
-        return self.budget - self.spent - self.reserved
+    most: Decimal = Decimal(0)  # US dollars that the run may cost; 0 = nobody looks
+    seen: Decimal = Decimal(0)  # what it had cost at the last look
+
+    def due(self, cost: Decimal) -> bool:
+        """Whether to look now, which then counts as done."""
+        if not self.most or cost - self.seen < self.most / LOOKS:
+            return False
+        self.seen = cost
+        return True
 
 
 @dataclass(frozen=True)
 class Budgets:
-    """Sets money aside for the runs of one worker."""
+    """Sets money aside for the runs of one worker, and sees what they use."""
 
     workflows: Workflows
     leases: Leases
@@ -57,8 +69,8 @@ class Budgets:
     async def reserve(self, claim: Claim) -> Decimal:
         """What a run may cost, in US dollars; its end releases what it has not spent.
 
-        Waits while others have set aside all that is left. Raises OutOfBudget when all is spent,
-        LostLease.
+        Waits while others have set aside all that is left. Raises OutOfBudget when all is spent
+        (then people are asked, see `asks`), LostLease.
         """
         while True:
             if (amount := await self._reserved(claim)) >= LEAST:
@@ -72,32 +84,53 @@ class Budgets:
             node = await session.get_one(Node, claim.agent_id)
             mine = select(Person.id).where(Person.id == node.requested_by)
             await session.execute(mine.with_for_update(key_share=True))
-            free = [purse.left() for purse in await self._purses(session, node)]
-            amount = min(Decimal(str(node.policy["budget_usd"])), *free)
-            if amount >= LEAST:
-                await self.leases.hold(session, claim, reserved=amount)
-            return amount
+            purse = purses.tightest(await self._purses(session, node))
+            if purse.used_up:
+                raise OutOfBudget(purse)
+            if purse.left >= LEAST:
+                await self.leases.hold(session, claim, reserved=purse.left)
+            return purse.left
+
+    async def asks(self, claim: Claim, usage: Usage) -> Budget:
+        """What people are asked when a run has ended because of its budget, or could not begin.
+
+        `usage` is what the run has used in all: it is written down, and what the run has set
+        aside beyond that is released. Waits while the database is away. Raises LostLease.
+        """
+        async for trial in AsyncRetrying(
+            retry=retry_if_exception(is_passing), wait=wait_exponential_jitter(max=5), reraise=True
+        ):
+            with trial:
+                matter = await self._asked(claim, usage)
+        return matter
+
+    async def _asked(self, claim: Claim, usage: Usage) -> Budget:
+        async with self.workflows.db.writing() as session:
+            await self.leases.hold(session, claim, cost=usage.cost, reserved=0)
+            node = await session.get_one(Node, claim.agent_id)
+            return purses.tightest(await self._purses(session, node)).matter()
+
+    async def look(self, claim: Claim) -> None:
+        """Have people told, once, of each budget that a run has nearly used up.
+
+        Raises LostLease.
+        """
+        async with self.workflows.db.reading() as session:
+            if not await self._nearing(session, claim):
+                return  # the rule, and it takes no lock
+        async with self.workflows.db.writing() as session:
+            await lock(session, claim.workflow_id)
+            await self.leases.hold(session, claim)
+            for purse in await self._nearing(session, claim):
+                if await purses.note(session, purse):
+                    node = await session.get_one(Node, claim.agent_id)
+                    view = await reading.agent(session, node.id)
+                    fact = Nearing(view, purse.whose, purse.budget, purse.spent)
+                    tell(session, claim.workflow_id, fact, node)
+
+    async def _nearing(self, session: AsyncSession, claim: Claim) -> list[Purse]:
+        node = await session.get_one(Node, claim.agent_id)
+        return [purse for purse in await self._purses(session, node) if purse.nearing]
 
     async def _purses(self, session: AsyncSession, node: Node) -> list[Purse]:
-        limits = self.workflows.settings.limits
-        purses = []
-        if node.graph_id is not None:
-            given = (await session.get_one(Request, node.graph_id)).budget
-            most = given or limits.workflow_budget_usd
-            setting = "its --budget" if given else "`[limits] workflow_budget_usd`"
-            used = await _used(session, Node.graph_id == node.graph_id)
-            purses.append(Purse("the workflow's budget", setting, most, *used))
-        used = await _used(
-            session, Node.requested_by == node.requested_by, Run.started_at > now(-DAY)
-        )
-        name = "what one person's agents may cost within 24 hours"
-        setting = "`[limits] daily_budget_usd`"
-        return [*purses, Purse(name, setting, limits.daily_budget_usd, *used)]
-
-
-async def _used(session: AsyncSession, *of: ColumnElement[bool]) -> tuple[Decimal, Decimal]:
-    """What some runs have spent together, and what they have set aside beyond that."""
-    beyond = case((Run.reserved > Run.cost, Run.reserved - Run.cost), else_=Decimal(0))
-    sums = select(func.sum(Run.cost), func.sum(beyond)).join(Node, Node.id == Run.node_id)
-    spent, reserved = (await session.execute(sums.where(*of))).one()
-    return Decimal(spent or 0), Decimal(reserved or 0)
+        return await purses.purses_of(session, node, self.workflows.settings.limits)

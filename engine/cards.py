@@ -9,27 +9,24 @@ from engine import inquiries, reading
 from engine import models as m
 from engine.clock import UtcDateTime, now
 from engine.notices import Card
-from engine.spec import Origin, Person
+from engine.spec import Origin
 from engine.states import TERMINAL, InquiryStatus, Status
 from engine.views import NodeView
 
 LIVE_WORKER_SECONDS = 120  # a worker that was not seen for so long offers no slots
-LISTED = 50  # nodes
 
 
 async def card(session: AsyncSession, workflow: m.Workflow) -> Card:
     """What the card of a workflow shows now."""
-    mine = m.Node.workflow_id == workflow.id
-    counted = select(m.Node.status, func.count()).where(mine).group_by(m.Node.status)
-    counts = {row[0]: row[1] for row in await session.execute(counted)}
+    not_ended_first = case((m.Node.status.in_(TERMINAL), 1), else_=0)
+    listed = await reading.listing(session, m.Node.workflow_id == workflow.id, not_ended_first)
     shown = Card(
         workflow_id=workflow.id,
         version=workflow.version,
-        nodes=tuple(await _listed(session, workflow.id)),
+        nodes=listed.nodes,
         title=workflow.title,
         origin=Origin(workflow.place, workflow.thread),
-        requester=await _requester(session, workflow.id),
-        counts=counts,
+        counts=listed.counts,
         inquiries=tuple(
             await inquiries.listed(
                 session,
@@ -37,30 +34,9 @@ async def card(session: AsyncSession, workflow: m.Workflow) -> Card:
                 m.Inquiry.status == InquiryStatus.OPEN,
             )
         ),
-        usage=await reading.used(session, mine),
+        usage=listed.usage,
     )
-    return await _in_line(session, shown) if counts.get(Status.PENDING) else shown
-
-
-async def _requester(session: AsyncSession, workflow_id: int) -> Person | None:
-    """Who asked for the first thing in a workflow."""
-    first = (
-        select(m.Person)
-        .join(m.Request, m.Request.by == m.Person.id)
-        .where(m.Request.workflow_id == workflow_id)
-        .order_by(m.Request.id)
-        .limit(1)
-    )
-    found = (await session.scalars(first)).one_or_none()
-    return Person(found.id, found.name) if found else None
-
-
-async def _listed(session: AsyncSession, workflow_id: int) -> list[NodeView]:
-    """The nodes that are listed: those that have not ended before those that have."""
-    ended = case((m.Node.status.in_(TERMINAL), 1), else_=0)
-    first = select(m.Node.id).where(m.Node.workflow_id == workflow_id).order_by(ended, m.Node.id)
-    ids = list(await session.scalars(first.limit(LISTED)))
-    return await reading.agents(session, m.Node.id.in_(ids))
+    return await _in_line(session, shown) if shown.counts.get(Status.PENDING) else shown
 
 
 async def _in_line(session: AsyncSession, shown: Card) -> Card:

@@ -1,7 +1,8 @@
-"""What the Claude CLI asks while it works: whether it may fetch, and what people have said."""
+"""When the Claude CLI asks us while it works: before a tool call, after it, after all of them."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from claude_agent_sdk import HookMatcher
@@ -11,38 +12,43 @@ Hook = Callable[[HookInput, str | None, HookContext], Awaitable[HookJSONOutput]]
 _PAUSE_SECONDS = 3600.0  # the CLI must not give up on what a hook has begun
 
 
-def hooks(
-    network: tuple[str, ...], between: Callable[[], Awaitable[None]]
-) -> dict[HookEvent, list[HookMatcher]]:
-    """The hooks of a run; `between` is awaited after each tool call, before the model goes on."""
+@dataclass(frozen=True)
+class Moments:
+    """What is asked at which moment."""
+
+    before: Hook  # each call of a tool that `tools` names
+    tools: str | None  # a pattern of the CLI; None: all
+    between: Callable[[], Awaitable[None]]  # awaited after each call
+    over: Callable[[], Awaitable[str]]  # why the model is not asked again; "" = it is
+
+
+def hooks(moments: Moments) -> dict[HookEvent, list[HookMatcher]]:
+    """The hooks of a run."""
 
     async def pause(_call: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
-        await between()
+        await moments.between()
         return {}
 
+    async def judge(_call: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
+        why = await moments.over()
+        return {"continue_": False, "stopReason": why} if why else {}
+
     after = [HookMatcher(None, [pause], _PAUSE_SECONDS)]
-    found: dict[HookEvent, list[HookMatcher]] = {"PostToolUse": after, "PostToolUseFailure": after}
-    if network:
-        found["PreToolUse"] = [HookMatcher("WebFetch", [_doorkeeper(network)])]
-    return found
+    batch = cast(HookEvent, "PostToolBatch")  # the SDK's type lacks what the CLI knows
+    return {
+        "PreToolUse": [HookMatcher(moments.tools, [moments.before], _PAUSE_SECONDS)],
+        "PostToolUse": after,
+        "PostToolUseFailure": after,
+        batch: [HookMatcher(None, [judge], _PAUSE_SECONDS)],
+    }
 
 
-def _doorkeeper(network: tuple[str, ...]) -> Hook:
-    """Refuses what the CLI would fetch by itself: it brings a list of domains of its own."""
-
-    async def keep(call: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
-        arguments: Mapping[str, Any] = call.get("tool_input", {})  # type: ignore[assignment]
-        if reachable(str(arguments.get("url", "")), network):
-            return {}
-        return {
-            "hookSpecificOutput": {
-                "hookEventName": "PreToolUse",
-                "permissionDecision": "deny",
-                "permissionDecisionReason": "this domain is not among those that may be reached",
-            }
-        }
-
-    return keep
+def decided(decision: str, why: str = "") -> HookJSONOutput:
+    """What a hook before a call says: `deny`, or `defer`, which ends the run."""
+    words: dict[str, Any] = {"hookEventName": "PreToolUse", "permissionDecision": decision}
+    if why:
+        words["permissionDecisionReason"] = why
+    return cast(HookJSONOutput, {"hookSpecificOutput": words})
 
 
 def reachable(url: str, network: tuple[str, ...]) -> bool:

@@ -16,7 +16,7 @@ from claude_agent_sdk import (
     UserMessage,
 )
 
-from engine.executor import AgentResult, Step, Usage
+from engine.executor import AgentResult, Call, Step, Usage
 from engine.states import Cause
 
 MAX_SUBJECT = 500  # characters
@@ -64,14 +64,14 @@ def subject(arguments: Mapping[str, Any], workspace: Path) -> str:
     return found[:MAX_SUBJECT]
 
 
-def failures(message: UserMessage) -> frozenset[str]:
-    """The ids of the tool calls that the message reports as failed."""
+def results(message: UserMessage) -> dict[str, bool]:
+    """The ids of the tool calls that the message reports, and whether they failed."""
     blocks = message.content if isinstance(message.content, list) else []
-    return frozenset(
-        block.tool_use_id
+    return {
+        block.tool_use_id: bool(block.is_error)
         for block in blocks
-        if isinstance(block, ToolResultBlock) and block.is_error
-    )
+        if isinstance(block, ToolResultBlock)
+    }
 
 
 def counted(models: Mapping[str, Mapping[str, Any]], cost: float, turns: int) -> Usage:
@@ -170,6 +170,24 @@ def _crash(ending: Ending, usage: Usage) -> AgentResult:
     )
 
 
+def spent(budget: Decimal) -> str:
+    """That a run may cost no more."""
+    return f"the budget of this run, {budget} US dollars, is used up"
+
+
+def stopped(final: AgentResult, budget: Decimal) -> AgentResult:
+    """The result of a run that may cost no more, and can be gone on with."""
+    return replace(final, success=False, error=spent(budget), cause=Cause.BUDGET)
+
+
+def waiting(final: AgentResult, waits: tuple[Call, ...], beside: tuple[Step, ...]) -> AgentResult:
+    """The result of a run that ended with calls put off."""
+    if waits:
+        return replace(final, waits=waits, beside=beside)
+    why = "a hook of the repository put off a tool call, and nobody can settle it"
+    return replace(final, success=False, error=why, cause=Cause.MODEL)
+
+
 def _words(result: ResultMessage) -> str:
     texts = [*(result.errors or []), result.result or ""]
     return ("\n".join(text for text in texts if text) or result.subtype)[:MAX_ERROR]
@@ -182,8 +200,6 @@ def _all(said: tuple[str, ...]) -> str:
 def _cause(result: ResultMessage, error: str, named: str) -> Cause:
     if result.subtype == "error_max_turns":
         return Cause.TURNS
-    if result.subtype == "error_max_budget_usd":
-        return Cause.BUDGET
     if result.api_error_status:
         return _cause_of_status(result.api_error_status, named)
     if named in _NAMED:

@@ -2,17 +2,19 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, assert_never
 
-from claude_agent_sdk import ClaudeAgentOptions
+from claude_agent_sdk import CanUseTool, ClaudeAgentOptions
 from claude_agent_sdk.types import SandboxSettings, SessionStore
 
 from engine import claude_launch
-from engine.claude_hooks import hooks
+from engine.claude_hooks import Moments, hooks
+from engine.claude_pending import QUESTION
+from engine.claude_walls import READING, WRITING
 from engine.executor import Confinement, Job, Sandbox
 
 
@@ -29,13 +31,14 @@ class Links:
     """What ties a running CLI to the worker."""
 
     heard: Callable[[str], None]  # gets its standard error
-    between: Callable[[], Awaitable[None]]  # awaited between a tool call and the model's answer
+    moments: Moments
+    decide: CanUseTool  # what may run of what its rules do not allow
+    locked: frozenset[str] = frozenset()  # tools of which its rules must allow nothing
     store: SessionStore | None = None  # where its session is kept
+    variables: Mapping[str, str] = field(default_factory=dict)  # beside the job's
 
 
 # No Agent: a subagent may be given a worktree of its own, where its work would be lost.
-_READING = ("Read", "Glob", "Grep")
-_WRITING = ("Edit", "Write", "NotebookEdit")
 # What the CLI gets whatever the job says: the SDK sets these, and none is the worker's.
 _SDK_VARIABLES = (
     "CLAUDE_AGENT_SDK_VERSION",
@@ -53,8 +56,11 @@ _CLI_VARIABLES = {
 }
 _MAX_INSTRUCTIONS = 100_000  # bytes; Linux takes no argument of a program beyond 128 KiB
 _RULES = """\
-You work in a git worktree of your own and nobody is at the keyboard: nobody can answer a \
-question or grant a permission. Decide for yourself, and say in your last message what you decided.
+You work in a git worktree of your own and nobody is at the keyboard. Decide for yourself what \
+you can, and say in your last message what you decided. What you cannot decide you may ask with \
+AskUserQuestion: your work then waits for people, perhaps for days.
+Some actions wait until people allow them. A denial is final: do not try to reach the same in \
+another way.
 Do not commit, stash, switch branches or change git's configuration: once you have finished, all \
 that you changed in the working directory is committed for you.
 A message that comes while you work is from the people you work for: heed it.
@@ -102,7 +108,7 @@ def options(job: Job, using: Shell, program: Path, links: Links) -> ClaudeAgentO
     return ClaudeAgentOptions(
         cli_path=program,
         cwd=job.workspace,
-        env=variables(job),
+        env=variables(job, links.variables),
         tools=tools(job, using),
         system_prompt={
             "type": "preset", "preset": "claude_code", "append": appended(job.instructions),
@@ -110,14 +116,14 @@ def options(job: Job, using: Shell, program: Path, links: Links) -> ClaudeAgentO
         verbatim_prompts=True,  # `@/etc/passwd` in a task is text, not a file to attach
         permission_mode="default" if job.reads_only else "acceptEdits",
         max_turns=job.max_turns,
-        max_budget_usd=float(job.budget),
         model=job.model or None,
         setting_sources=["project"] if trusted else [],
         strict_mcp_config=not trusted,
         add_dirs=list(job.confinement.writable),
-        settings=json.dumps(settings(job, using)),
-        sandbox=confined(job) if using is Shell.CONFINED else None,
-        hooks=hooks(job.confinement.network, links.between),
+        settings=json.dumps(settings(job, using, links.locked)),
+        sandbox=confined(job, links.locked) if using is Shell.CONFINED else None,
+        hooks=hooks(links.moments),
+        can_use_tool=links.decide,
         stderr=links.heard,
         output_format=_answer(job),
         resume=job.session_id or None,
@@ -131,40 +137,47 @@ def _answer(job: Job) -> dict[str, Any] | None:
     return {"type": "json_schema", "schema": dict(job.schema)} if job.schema else None
 
 
-def variables(job: Job) -> dict[str, str]:
+def variables(job: Job, more: Mapping[str, str]) -> dict[str, str]:
     """The environment, with what tells the launcher that nothing else may remain."""
-    chosen = {**_CLI_VARIABLES, **job.environment}
+    chosen = {**_CLI_VARIABLES, **job.environment, **more}
     return {**chosen, claude_launch.KEEP: ",".join([*chosen, *_SDK_VARIABLES])}
 
 
 def tools(job: Job, using: Shell) -> list[str]:
     """The tools that exist for the agent at all."""
     if job.reads_only:
-        return [*_READING]
+        return [*READING, QUESTION]
     bash = () if using is Shell.OFF else ("Bash",)
-    web = ("WebFetch",) if job.confinement.network else ()
-    return [*_READING, *_WRITING, *bash, *web]
+    asked = any(rule.startswith("WebFetch") for rule in job.ask)
+    web = ("WebFetch",) if job.confinement.network or asked else ()
+    return [*READING, *WRITING, *bash, *web, QUESTION]
 
 
-def settings(job: Job, using: Shell) -> dict[str, Any]:
-    """Permission rules: a hidden path is denied to every tool, whoever allows it."""
+def settings(job: Job, using: Shell, locked: frozenset[str]) -> dict[str, Any]:
+    """Permission rules: a hidden path is denied to every tool, whoever allows it.
+
+    A call of a locked tool is never allowed by them: we are asked.
+    """
     # Inside the sandbox every command is as harmless as another: none needs a permission.
-    bash = [] if using is Shell.OFF else ["Bash"]
+    bash = [] if using is Shell.OFF or "Bash" in locked else ["Bash"]
     network = () if job.reads_only else job.confinement.network
     web = [f"WebFetch(domain:{domain})" for domain in network]
     read = [f"Read(/{_literal(path)}/**)" for path in job.confinement.readable]
     return {
-        "permissions": {"allow": [*bash, *web, *read], "deny": list(_denials(job))},
+        "permissions": {
+            "allow": [*bash, *web, *read], "deny": [*_denials(job)], "ask": sorted(locked),
+        },
         "attribution": {"commit": "", "pr": ""},
         "skipWebFetchPreflight": True,  # the domains were chosen by people
-    }
+    }  # fmt: skip
 
 
 def _denials(job: Job) -> Iterator[str]:
     if job.reads_only:
-        yield from (*_WRITING, "Bash", "WebFetch")
-    own = (job.workspace, *job.confinement.writable, *job.confinement.readable)
-    for path in job.confinement.hidden:
+        yield from (*WRITING, "Bash", "WebFetch")
+    wall = job.confinement
+    own = (job.workspace, *wall.writable, *wall.readable, *wall.private)
+    for path in wall.hidden:
         # Above the workspace a denial would shut the agent out of its own files; there it is
         # enough that reading outside the workspace is never allowed.
         if not any(folder.is_relative_to(path) for folder in own):
@@ -178,18 +191,20 @@ def _literal(path: Path) -> str:
     return re.sub(r"([\\()\[\]{}*?!])", r"\\\1", str(path))
 
 
-def confined(job: Job) -> SandboxSettings:
+def confined(job: Job, locked: frozenset[str]) -> SandboxSettings:
     """The sandbox of Bash: writes in the workspace only, no network but the listed domains."""
     wall: Confinement = job.confinement
     sandbox: dict[str, Any] = {
         "enabled": True,
         "failIfUnavailable": True,
-        "autoAllowBashIfSandboxed": True,
+        "autoAllowBashIfSandboxed": "Bash" not in locked,
         "allowUnsandboxedCommands": False,
         "filesystem": {
             "denyRead": _texts(wall.hidden),
-            "allowRead": _texts([job.workspace, *wall.readable, *wall.writable]),
+            "allowRead": _texts([job.workspace, *wall.readable, *wall.writable, *wall.private]),
             "allowWrite": _texts(wall.writable),
+            # by itself the CLI lets its shell write to the repository that a worktree belongs to
+            "denyWrite": _texts(wall.readable),
         },
         "network": {"allowedDomains": list(wall.network)},
     }

@@ -3,13 +3,18 @@
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from engine import claude_options, claude_program
+from engine.claude_options import Shell
+from engine.claude_resume import opened
 from engine.claude_session import Session
-from engine.claude_shelf import Shelf
-from engine.executor import AgentResult, Job, Watch
+from engine.claude_shelf import Shelf, Sight
+from engine.claude_take_up import Done, Launch, take_up
+from engine.claude_walls import walls
+from engine.executor import AgentResult, Call, Job, Watch
 from engine.sandbox import sandbox_tools
 from engine.states import Cause
 from engine.transcripts import Transcripts, TranscriptsAway
@@ -37,9 +42,21 @@ async def carry_out(
     scratch = await asyncio.to_thread(tempfile.mkdtemp, prefix="mab-run-")
     try:
         real = await asyncio.to_thread(_resolved, job, scratch)
-        return await Session(real, watch, using, program, shelf).run()
+        walled = walls(real, shell=using is not Shell.OFF)
+        return await _started(Launch(real, using, program, walled), watch, shelf)
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+
+async def _started(launch: Launch, watch: Watch, shelf: Shelf | None) -> AgentResult:
+    async def carry(call: Call, store: Sight) -> Done | None:
+        return await take_up(launch, call, store)
+
+    try:
+        opening = await opened(launch.job, shelf, carry)
+    except TranscriptsAway as error:
+        return _refused(Cause.CONNECTION, f"the session cannot be settled: {error}")
+    return await Session(launch, watch, opening).run()
 
 
 async def _continued(job: Job, shelf: Shelf | None) -> Job:
@@ -58,11 +75,21 @@ def _resolved(job: Job, scratch: str) -> Job:
     What is hidden is hidden under both names. The directory for temporary files is the run's
     own: by default the CLI gives all its sandboxes the same.
     """
-    environment = {"CLAUDE_CODE_TMPDIR": scratch, **job.environment}
+    environment = {**job.environment, "CLAUDE_CODE_TMPDIR": scratch, "TMPDIR": scratch}
     wall = job.confinement
     hidden = dict.fromkeys([*wall.hidden, *(path.resolve() for path in wall.hidden)])
     readable = tuple(path.resolve() for path in wall.readable)
     writable = tuple(path.resolve() for path in wall.writable)
-    wall = replace(wall, hidden=tuple(hidden), readable=readable, writable=writable)
+    private = tuple(path.resolve() for path in _of_the_cli(environment))
+    wall = replace(
+        wall, hidden=tuple(hidden), readable=readable, writable=writable, private=private
+    )
     workspace = job.workspace.resolve()
     return replace(job, workspace=workspace, confinement=wall, environment=environment)
+
+
+def _of_the_cli(environment: Mapping[str, str]) -> Iterator[Path]:
+    """What the CLI's shell needs of the CLI's places: its sockets, and how a shell begins."""
+    yield Path(environment["TMPDIR"])
+    if home := environment.get("CLAUDE_CONFIG_DIR"):
+        yield Path(home) / "shell-snapshots"

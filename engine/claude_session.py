@@ -1,16 +1,14 @@
 """One conversation with the Claude CLI, from its start to the end of its last process."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import psutil
 from claude_agent_sdk import (
     AssistantMessage,
+    ClaudeAgentOptions,
     ClaudeSDKClient,
     Message,
     ResultMessage,
@@ -18,43 +16,75 @@ from claude_agent_sdk import (
     SystemMessage,
     UserMessage,
 )
+from claude_agent_sdk.types import HookContext, HookInput, HookJSONOutput
 
-from engine import claude_launch, claude_messages, claude_options, processes
+from engine import claude_messages, claude_options
+from engine.claude_calls import Calls
+from engine.claude_child import Child
+from engine.claude_hooks import Moments
 from engine.claude_messages import Ending
-from engine.claude_options import Links, Shell
-from engine.claude_shelf import Shelf
+from engine.claude_meter import Meter
+from engine.claude_options import Links
+from engine.claude_permission import Permission
+from engine.claude_resume import Opening
+from engine.claude_shelf import Shelf, Sight
 from engine.claude_steering import Steering
-from engine.executor import AgentResult, Job, Step, Usage, Watch
-from engine.processes import MARKER, ProcessTree, TreeSurvived
+from engine.claude_take_up import Launch
+from engine.executor import AgentResult, Step, Watch
+from engine.processes import MARKER
 
 _METER_SECONDS = 2.0  # between looks at what a silent agent has used
-_ANSWER_SECONDS = 2.0  # for the CLI to say what it has used
-_START_SECONDS = 30.0  # the same, while it starts beside many others
-_LINES = 20  # of standard error, kept for the words of a crash
+_PATIENCE = 6  # such looks, before a CLI that should go on by itself is told to
 
 
 class Session:
-    """Runs a job once: `program` starts the CLI, `watch` is told what it does."""
+    """Runs a job once, from its opening on; `watch` is told what the agent does."""
 
-    def __init__(
-        self, job: Job, watch: Watch, using: Shell, program: Path, shelf: Shelf | None
-    ) -> None:
-        self._job = job
+    def __init__(self, launch: Launch, watch: Watch, opening: Opening) -> None:
+        self._job = launch.job
         self._watch = watch
-        self._shelf = shelf
-        self._steering = Steering(watch)
-        store = cast(SessionStore | None, shelf)  # it has what a run needs of one
-        links = Links(self._hear, self._steering.between, store)
-        self._client = ClaudeSDKClient(claude_options.options(job, using, program, links))
-        self._pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._tree: ProcessTree | None = None
+        self._opening = opening
+        self._steering = Steering(watch, self._ends)
+        self._meter = Meter(self._job.budget)
+        walls = launch.walls.taking_up(opening.approved)
+        self._permission = Permission(self._job, walls, opening.approved)
+        self._calls = Calls(self._job.workspace)
+        self._child = Child(self._job.environment.get(MARKER, ""))
+        self._client = ClaudeSDKClient(self._options(replace(launch, walls=walls)))
         self._ending = Ending()
-        self._heard: deque[str] = deque(maxlen=_LINES)
-        self._usage = Usage()
-        self._before = Usage()  # what the session had used when this run began
         self._step: Step | None = None  # the newest that the watch knows
-        self._calls: dict[str, Step] = {}  # tool calls by their id
-        self._answers: dict[str, dict[str, Any]] = {}  # what each answer of the model used
+        self._silent: int | None = 0  # looks at a CLI that has not said anything; None: it has
+
+    def _options(self, launch: Launch) -> ClaudeAgentOptions:
+        # without rules, few tools are worth a question before each call
+        tools = None if launch.walls.rules else "AskUserQuestion|WebFetch"
+        links = Links(
+            self._child.hear,
+            Moments(self._before, tools, self._steering.between, self._over),
+            self._permission.decide,
+            launch.walls.locked,
+            cast(SessionStore | None, self._opening.store),  # it has what a run needs of one
+            self._opening.variables,
+        )
+        return claude_options.options(self._job, launch.using, launch.program, links)
+
+    def _ends(self) -> bool:
+        """Whether the run is about to end, since people have to settle something."""
+        return self._meter.stopped or bool(self._permission.waits)
+
+    async def _before(
+        self, said: HookInput, name: str | None, context: HookContext
+    ) -> HookJSONOutput:
+        answer = await self._permission.hook(said, name, context)
+        if self._ends():
+            await self._steering.withdraw()
+        return answer
+
+    async def _over(self) -> str:
+        why = await self._meter.over()
+        if self._ends():
+            await self._steering.withdraw()
+        return why
 
     async def run(self) -> AgentResult:
         """Talk to the end; a cancellation kills first and lets the CLI store nothing."""
@@ -62,36 +92,35 @@ class Session:
         try:
             await self._follow(reporting)
             await self._client.disconnect()
-            if self._pid.done():
+            if self._child.started:
                 await reporting
         finally:
             await _stop(reporting)
             await self._clear()
-        ending = replace(self._ending, heard=tuple(self._heard))
-        result = claude_messages.outcome(ending, self._usage)
-        return replace(result, unheard=self._steering.outstanding)
+        return self._result()
 
-    def _hear(self, line: str) -> None:
-        if line.startswith(claude_launch.PID_LINE) and not self._pid.done():
-            self._pid.set_result(int(line.removeprefix(claude_launch.PID_LINE)))
-        else:
-            self._heard.append(line)
+    def _result(self) -> AgentResult:
+        ending = replace(self._ending, heard=self._child.heard)
+        found = claude_messages.outcome(ending, self._meter.usage)
+        found = replace(found, unheard=self._steering.outstanding)
+        if found.success and ending.result and ending.result.stop_reason == "tool_deferred":
+            waits = tuple(call for call in self._permission.waits if self._calls.is_newest(call.id))
+            beside = self._calls.beside(self._permission.puts_off)
+            return claude_messages.waiting(found, waits, beside)
+        stopped = found.success and self._meter.stopped and found.data is None
+        return claude_messages.stopped(found, self._job.budget) if stopped else found
 
     async def _report(self) -> None:
-        pid = await self._pid
-        marker = self._job.environment.get(MARKER, "")
-        with suppress(psutil.NoSuchProcess):  # it has ended already
-            self._tree = await asyncio.to_thread(ProcessTree.of, pid, marker)
+        if pid := await self._child.pid():
             await self._watch.started(pid)
 
     async def _clear(self) -> None:
         """End what is left of the process tree, then the client, whose child is dead by now."""
-        if self._tree:
-            with suppress(TreeSurvived):  # the worker looks for itself, and tells people
-                await processes.end(self._tree, grace=0)
+        await self._child.end()
         await self._client.disconnect()
-        if self._shelf:
-            await self._shelf.finish()
+        match self._opening.store:
+            case Sight(shelf) | (Shelf() as shelf):
+                await shelf.finish()
 
     async def _follow(self, reporting: asyncio.Task[None]) -> None:
         async with (
@@ -103,8 +132,7 @@ class Session:
                     reporting.result()  # what the watch raised ends the run
                 self._steering.check()
                 if message is None:
-                    await self._steering.pass_on()
-                    await self._remeasure()
+                    await self._look()
                 else:
                     await self._take(message)
 
@@ -121,13 +149,23 @@ class Session:
 
     async def _begin(self) -> None:
         await self._client.connect()
-        if self._job.session_id:
-            with suppress(Exception):  # whatever is wrong, the run is then charged the whole
-                self._before = await _account(self._client, 0, _START_SECONDS)
-        await self._client.query(claude_options.prompt(self._job))
-        self._steering.begin(self._client)
+        await self._meter.begin(self._client, anew=not self._job.session_id)
+        if not self._opening.goes_on:
+            await self._client.query(claude_options.prompt(self._job))
+            self._steering.begin(self._client)
+
+    async def _look(self) -> None:
+        """The CLI has been silent for a while."""
+        await self._steering.pass_on()
+        await self._remeasure()
+        if not self._opening.goes_on or self._silent is None or self._permission.begun.is_set():
+            return
+        self._silent += 1
+        if self._silent == _PATIENCE:  # it found nothing to go on with
+            await self._client.query(self._opening.goes_on)
 
     async def _take(self, message: Message) -> None:
+        self._silent = None
         if isinstance(message, AssistantMessage):
             await self._take_answer(message)
         elif isinstance(message, SystemMessage):
@@ -135,15 +173,15 @@ class Session:
             self._ending = replace(self._ending, session=session)
         elif isinstance(message, UserMessage):
             self._steering.taken(message)
-            for call in claude_messages.failures(message) & self._calls.keys():
-                await self._tell(replace(self._calls[call], failed=True))
+            for failed in self._calls.ended(message):
+                await self._tell(failed)
         elif isinstance(message, ResultMessage):
             self._take_result(message)
 
     def _take_result(self, message: ResultMessage) -> None:
-        used = claude_messages.total(message, len(self._answers))
-        self._usage = claude_messages.since(self._before, used)
-        over = message.is_error or message.stop_reason == "tool_deferred"
+        self._meter.ended(message)
+        put_off = message.stop_reason == "tool_deferred"
+        over = message.is_error or put_off or self._meter.stopped
         if over or not self._steering.outstanding:  # else what was said begins another turn
             self._steering.end()
             self._ending = replace(self._ending, result=message)
@@ -152,34 +190,26 @@ class Session:
         if message.error:  # the CLI itself speaks, about the API
             self._ending = replace(self._ending, named=message.error)
             return
-        self._answers[message.message_id or ""] = message.usage or {}
+        self._steering.begin(self._client)  # a turn that goes on has begun: now it can be joined
         said = claude_messages.texts(message)
         self._ending = replace(self._ending, said=(*self._ending.said, *said))
-        self._calls |= claude_messages.calls(message, self._job.workspace)
-        await self._measure()
+        self._calls.made(message)
+        await self._meter.answered(message)
         for step in claude_messages.steps(message, self._job.workspace):
             await self._tell(step)
 
     async def _tell(self, step: Step) -> None:
         self._step = step
-        await self._watch.step(step, self._usage)
+        await self._watch.step(step, self._meter.usage)
 
     async def _remeasure(self) -> None:
         """Tell what has been used since the last step, lest a kill leave it unpaid."""
         if not self._step:  # it has not begun
             return
-        before = self._usage
-        await self._measure()
-        if self._usage != before:
+        before = self._meter.usage
+        await self._meter.measure()
+        if self._meter.usage != before:
             await self._tell(self._step)
-
-    async def _measure(self) -> None:
-        turns = len(self._answers)
-        try:
-            used = await _account(self._client, turns, _ANSWER_SECONDS)
-            self._usage = claude_messages.since(self._before, used)
-        except Exception:  # noqa: BLE001 - whatever is wrong, the answers were counted as well
-            self._usage = claude_messages.added(self._answers.values(), self._usage)
 
 
 async def _stop(task: asyncio.Task[None]) -> None:
@@ -188,15 +218,6 @@ async def _stop(task: asyncio.Task[None]) -> None:
     await asyncio.wait({task})
     if not task.cancelled():
         task.exception()  # seen; what is raised already says more
-
-
-async def _account(client: ClaudeSDKClient, turns: int, seconds: float) -> Usage:
-    """The CLI's account of the session so far; the SDK has no public name for the question."""
-    question = {"subtype": "get_usage", "skip_behaviors": True, "detached": True}
-    query: Any = client._query  # noqa: SLF001 - see above
-    answer = await query._send_control_request(question, timeout=seconds)  # noqa: SLF001
-    session = answer["session"]
-    return claude_messages.counted(session["model_usage"], session["total_cost_usd"], turns)
 
 
 async def _paced(

@@ -46,6 +46,14 @@ class Shelf:
         """Whether there is such a session to go on with."""
         return await self.transcripts.holds(self.project, session_id)
 
+    async def transcript(self, session_id: str) -> "list[SessionStoreEntry]":
+        """All of a session; raises TranscriptsAway."""
+        return await self.transcripts.load(name(self.project, session_id)) or []
+
+    async def add(self, session_id: str, entries: "list[SessionStoreEntry]") -> None:
+        """Add lines to a session that nobody works on, now; raises TranscriptsAway."""
+        await self.transcripts.append(name(self.project, session_id), entries)
+
     async def finish(self) -> None:
         """Write what could not be written so far; what cannot be now is lost, and logged."""
         for (session_id, subpath), late in self._late.items():
@@ -66,3 +74,25 @@ class Shelf:
 
     def _named(self, key: "SessionKey") -> "SessionKey":
         return {**key, "project_key": self.project}
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A shelf on which a CLI finds one session as it is given here."""
+
+    shelf: Shelf
+    entries: "list[SessionStoreEntry]"
+    records: bool = True  # False: what the CLI writes is forgotten
+
+    async def append(self, key: "SessionKey", entries: "list[SessionStoreEntry]") -> None:
+        """Add lines to a transcript, as the shelf does."""
+        if self.records:
+            await self.shelf.append(key, entries)
+
+    async def load(self, key: "SessionKey") -> "list[SessionStoreEntry] | None":
+        """The session as given; its other transcripts as they are."""
+        return await self.shelf.load(key) if key.get("subpath") else self.entries
+
+    async def list_subkeys(self, key: "SessionListSubkeysKey") -> list[str]:
+        """The names of a session's other transcripts."""
+        return await self.shelf.list_subkeys(key)

@@ -1,7 +1,7 @@
 """What people say to an agent while it works, passed on to its CLI."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -9,6 +9,8 @@ from uuid import uuid4
 from claude_agent_sdk import ClaudeSDKClient, CLIConnectionError, UserMessage
 
 from engine.executor import Watch
+
+_SECONDS = 5.0  # for the CLI to say whether a message has left its line
 
 
 class Steering:
@@ -18,17 +20,19 @@ class Steering:
     own: until nothing is `outstanding`, a result is not the run's.
     """
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, quiet: Callable[[], bool] = lambda: False) -> None:
         self._watch = watch
+        self._quiet = quiet  # whether the turn is about to end, and must not be joined
         self._client: ClaudeSDKClient | None = None  # while it can be spoken to
         self._turn = asyncio.Lock()
-        self._waiting: set[str] = set()  # ids of messages that the CLI has in its line
+        self._waiting: dict[str, str] = {}  # texts that the CLI has in its line, by id
+        self._held: list[str] = []  # texts taken out of it again
         self._error: Exception | None = None
 
     @property
     def outstanding(self) -> int:
         """How many of the texts given to the CLI last the model has not got."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._held)
 
     def begin(self, client: ClaudeSDKClient) -> None:
         """From now on the CLI can be spoken to."""
@@ -41,8 +45,18 @@ class Steering:
     async def pass_on(self) -> None:
         """Ask what people have said, and say it."""
         async with self._turn:
-            for text in await self._watch.spoken() if self._client else ():
+            if not self._client or self._quiet():
+                return
+            held, self._held = self._held, []
+            for text in (*held, *await self._watch.spoken()):
                 await self._say(text)
+
+    async def withdraw(self) -> None:
+        """Take out of the CLI's line what would begin another turn when this one ends."""
+        async with self._turn:
+            for name in [*self._waiting]:
+                if self._client and await _cancelled(self._client, name):
+                    self._held.append(self._waiting.pop(name))
 
     async def between(self) -> None:
         """The same for a hook of the CLI, which hides what is raised: `check` raises it."""
@@ -58,11 +72,11 @@ class Steering:
 
     def taken(self, message: UserMessage) -> None:
         """The CLI repeats each message when it gives it to the model."""
-        self._waiting.discard(message.uuid or "")
+        self._waiting.pop(message.uuid or "", None)
 
     async def _say(self, text: str) -> None:
         name = str(uuid4())
-        self._waiting.add(name)
+        self._waiting[name] = text
         if self._client:
             with suppress(CLIConnectionError):  # it has died; its outcome says so
                 await self._client.query(_message(text, name))
@@ -75,3 +89,13 @@ async def _message(text: str, name: str) -> AsyncIterator[dict[str, Any]]:
         "parent_tool_use_id": None,
         "uuid": name,
     }
+
+
+async def _cancelled(client: ClaudeSDKClient, name: str) -> bool:
+    """Whether a message has left the line; the SDK has no public name for the question."""
+    question = {"subtype": "cancel_async_message", "message_uuid": name}
+    query: Any = client._query  # noqa: SLF001 - see above
+    with suppress(Exception):  # it has died, or does not answer: then nothing has left it
+        answer = await query._send_control_request(question, timeout=_SECONDS)  # noqa: SLF001
+        return bool(answer.get("cancelled"))
+    return False

@@ -119,7 +119,8 @@ async def replies_due(db: Database, limit: int) -> list[Reply]:
 
     Nobody else gets them for a while; one that is then neither told nor postponed is due again.
     """
-    due = select(Command.id).where(Command.reply_at <= now())
+    # NOT NULL as well: PostgreSQL, which cannot see when `now` is, would expect them to be many.
+    due = select(Command.id).where(Command.reply_at.is_not(None), Command.reply_at <= now())
     async with db.reading() as session:
         if (await session.scalars(due.limit(1))).first() is None:
             return []  # the rule, and it takes no write lock

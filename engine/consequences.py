@@ -1,7 +1,7 @@
 """What follows for a node that waits when people decided, or did not."""
 
-from dataclasses import dataclass
-from typing import assert_never
+from dataclasses import dataclass, replace
+from typing import Any, assert_never
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,12 +11,16 @@ from engine import models as m
 from engine.advance import move
 from engine.clock import now
 from engine.errors import InvalidSpec
-from engine.matters import Click, Conflict
+from engine.matters import Budget, Conflict
+from engine.policy import BY_AGENT, Policy
+from engine.purses import raise_budget
 from engine.reading import WORK
 from engine.requests import Wish
+from engine.settling import Resume, allowed, noted, settled
 from engine.states import Cause, Decision, InquiryKind, Kind, Status
 from engine.talk import follow_leftovers
 from engine.views import Note, NoteKind
+from engine.votes import Click
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,10 @@ async def carry_out(session: AsyncSession, row: m.Inquiry, node: m.Node, chosen:
             raise AssertionError("a plan has no node")
         case InquiryKind.MERGE:
             await _land(session, row, node, chosen)
-        case InquiryKind.TOOL | InquiryKind.QUESTION | InquiryKind.BUDGET:
-            raise InvalidSpec(f"{row.kind} cannot be decided yet")
+        case InquiryKind.TOOL | InquiryKind.QUESTION:
+            await _resume(session, row, node)
+        case InquiryKind.BUDGET:
+            await _after_budget(session, row, node, chosen)
         case _:
             assert_never(row.kind)
 
@@ -59,6 +65,8 @@ async def run_out(session: AsyncSession, row: m.Inquiry, node: m.Node) -> None:
             await _publish(session, row, node, Decision.REJECT, "")
         case InquiryKind.FAILURE:
             await move(session, node, Status.FAILED)
+        case InquiryKind.TOOL | InquiryKind.QUESTION:  # the agent is told, and goes on without
+            await _resume(session, row, node)
         case _:
             await move(session, node, Status.FAILED, cause=Cause.EXPIRED)
 
@@ -103,26 +111,53 @@ async def _comment(session: AsyncSession, node: m.Node, chosen: Chosen) -> None:
         session.add(m.Message(node_id=node.id, author=by, text=text))
 
 
+async def _go_on(session: AsyncSession, node: m.Node, **decided: Any) -> None:
+    """Let a worker go on with a node, knowing what was decided."""
+    policy = {**node.policy, **decided}
+    await move(session, node, Status.PENDING, policy=policy, available_at=now())
+
+
+async def _resume(session: AsyncSession, row: m.Inquiry, node: m.Node) -> None:
+    """Go on with the session of an agent where it waited; one without a session begins."""
+    seen = await inquiries.inquiry(session, row.id)
+    waited = await session.get_one(m.Run, (node.id, node.attempt))
+    may = dict.fromkeys([*node.policy.get(Policy.ALLOWED, ()), *allowed(seen)])
+    decided: dict[str, Any] = {Policy.ALLOWED: list(may)} if may else {}
+    if waited.session_id:
+        decided = noted(decided, Resume(waited.session_id, settled(seen)))
+    await _go_on(session, node, **decided)
+
+
+async def _after_budget(
+    session: AsyncSession, row: m.Inquiry, node: m.Node, chosen: Chosen
+) -> None:
+    """Go on with more money, or stop here."""
+    matter = matters.unpacked(row.kind, row.content)
+    assert isinstance(matter, Budget)  # noqa: S101 - the kind says so
+    if chosen.click.decision is Decision.APPROVE:
+        await raise_budget(session, matter)
+        await _resume(session, row, node)
+        return
+    await move(session, node, Status.CANCELLED, cancelled_by=chosen.wish.by.id)
+
+
 async def _publish(
     session: AsyncSession, row: m.Inquiry, node: m.Node, decision: Decision, by: str
 ) -> None:
     """Push what was approved; else leave it where it is, and say so."""
     if decision is Decision.APPROVE:
-        policy = {**node.policy, graphs.APPROVED: row.content["commit"]}
-        await move(session, node, Status.PENDING, policy=policy, available_at=now())
+        await _go_on(session, node, **{Policy.APPROVED: row.content["commit"]})
         return
     work = WORK.validate_python(node.work)
-    notes = (*work.notes, Note(NoteKind.NOT_PUSHED, by))
-    kept = {**(node.work or {}), "notes": [{"kind": n.kind, "detail": n.detail} for n in notes]}
-    await move(session, node, Status.COMPLETED, work=kept)
+    kept = replace(work, notes=(*work.notes, Note(NoteKind.NOT_PUSHED, by)))
+    await move(session, node, Status.COMPLETED, work=WORK.dump_python(kept, mode="json"))
     await follow_leftovers(session, node)
 
 
 async def _land(session: AsyncSession, row: m.Inquiry, node: m.Node, chosen: Chosen) -> None:
     """Have a worker land the commit that was approved; else leave it where it is."""
     if chosen.click.decision is Decision.APPROVE:
-        policy = {**node.policy, graphs.APPROVED: row.content["commit"]}
-        await move(session, node, Status.PENDING, policy=policy, available_at=now())
+        await _go_on(session, node, **{Policy.APPROVED: row.content["commit"]})
         return
     await move(session, node, Status.CANCELLED, cancelled_by=chosen.wish.by.id)
 
@@ -133,13 +168,11 @@ async def _resolve(session: AsyncSession, row: m.Inquiry, node: m.Node, chosen: 
     assert isinstance(matter, Conflict)  # noqa: S101 - the kind says so
     match chosen.click.decision:
         case Decision.RESOLVE:
-            policy = {**node.policy, graphs.CONFLICT: "agent"}
+            await _go_on(session, node, **{Policy.CONFLICT: BY_AGENT})
         case Decision.RETRY:
-            policy = {**node.policy, graphs.CONFLICT: matter.branch}
+            await _go_on(session, node, **{Policy.CONFLICT: matter.branch})
         case _:
             await move(session, node, Status.CANCELLED, cancelled_by=chosen.wish.by.id)
-            return
-    await move(session, node, Status.PENDING, policy=policy, available_at=now())
 
 
 async def _after_failure(session: AsyncSession, node: m.Node, chosen: Chosen) -> None:

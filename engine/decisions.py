@@ -1,13 +1,14 @@
 """What people decide, and what follows from it, in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
-from engine import inquiries, matters, plans, proposals
+from engine import inquiries, matters, plans, proposals, votes
 from engine import models as m
 from engine.audit import Act, Did, note
 from engine.clock import now
@@ -15,10 +16,12 @@ from engine.commands import answer, settle
 from engine.consequences import Chosen, carry_out, run_out
 from engine.errors import InvalidSpec, StaleMove
 from engine.events import tell
-from engine.matters import CHOICES, Click, Inquiry, Plan
+from engine.matters import Plan
+from engine.models.talk import OPEN
 from engine.notices import Opened
 from engine.requests import Wish, know
 from engine.states import Decision, InquiryStatus
+from engine.votes import CHOICES, Click, Inquiry
 from engine.workflows import Workflows
 
 BATCH = 50
@@ -60,9 +63,11 @@ class Decisions:
             await know(session, wish.by)
             await _vote(session, row, click, wish)
             seen = await inquiries.inquiry(session, row.id)
-            counted = matters.tally(seen.votes, row.quorum)
+            counted = votes.tally(seen)
             if counted.decided is not None:
                 await self._close(session, row, counted.decided, click, wish)
+            elif votes.parts(seen.matter):
+                await inquiries.told_closed(session, row.id)
             after = await inquiries.inquiry(session, row.id)
             await answer(session, wish.key, f"{click.decision} {row.id}", told(after))
             return after
@@ -103,40 +108,55 @@ class Decisions:
 
     async def tick(self) -> None:
         """Reject what nobody decided in time, and remind once of what waits for long."""
-        for inquiry_id, workflow_id in await self._due(m.Inquiry.expires_at <= now()):
+        for inquiry_id, workflow_id in await self._due(m.Inquiry.expires_at):
             async with self.workflows.changing(workflow_id) as session:
                 await _expire(session, inquiry_id)
-        for inquiry_id, workflow_id in await self._due(m.Inquiry.remind_at <= now()):
+        for inquiry_id, workflow_id in await self._due(m.Inquiry.remind_at):
             async with self.workflows.changing(workflow_id) as session:
                 await _remind(session, inquiry_id)
 
-    async def _due(self, when: ColumnElement[bool]) -> list[tuple[int, int]]:
-        due = select(m.Inquiry.id, m.Inquiry.workflow_id).where(
-            m.Inquiry.status == InquiryStatus.OPEN, when
-        )
+    async def _due(self, at: InstrumentedAttribute[Any]) -> list[tuple[int, int]]:
+        due = select(m.Inquiry.id, m.Inquiry.workflow_id).where(text(OPEN), at <= now())
         async with self.workflows.db.reading() as session:
-            rows = await session.execute(due.order_by(m.Inquiry.id).limit(BATCH))
+            rows = await session.execute(due.order_by(at, m.Inquiry.id).limit(BATCH))
             return [(row.id, row.workflow_id) for row in rows]
 
 
 async def _vote(session: AsyncSession, row: m.Inquiry, click: Click, wish: Wish) -> None:
-    mine = (row.id, row.revision, wish.by.id)
-    if await session.get(m.Vote, mine) is not None:
-        raise HasVoted(f"{wish.by.name} has decided about question {row.id} already")
-    session.add(
-        m.Vote(
-            inquiry_id=row.id,
-            revision=row.revision,
-            by=wish.by.id,
-            decision=click.decision,
-            comment=click.comment,
-            target=click.target,
-            command_key=wish.key or None,
+    """Write down what somebody decides, and of which part."""
+    for target, comment in _targets(await inquiries.inquiry(session, row.id), click, wish).items():
+        session.add(
+            m.Vote(
+                inquiry_id=row.id,
+                revision=row.revision,
+                by=wish.by.id,
+                target=target,
+                decision=click.decision,
+                comment=comment,
+                command_key=wish.key or None,
+            )
         )
-    )
-    said = f"{click.decision} {click.target} {click.comment}".strip()
-    note(session, Act(Did.DECIDED, wish.by.id, wish.key, said), row)
+        said = f"{click.decision} {target} {comment}".strip()
+        note(session, Act(Did.DECIDED, wish.by.id, wish.key, said), row)
     await session.flush()
+
+
+def _targets(inquiry: Inquiry, click: Click, wish: Wish) -> Mapping[str, str]:
+    """What a click decides, with the words to it; raises HasVoted, InvalidSpec."""
+    parts, left = votes.parts(inquiry.matter), votes.undecided(inquiry)
+    if not parts:
+        if any(vote.by.id == wish.by.id for vote in inquiry.votes):
+            raise HasVoted(f"{wish.by.name} has decided about question {inquiry.id} already")
+        return {click.target: click.comment}
+    meant = (click.target,) if click.target else left
+    wanted = click.answers or dict.fromkeys(meant, click.comment)
+    if not wanted or not wanted.keys() <= set(parts):
+        raise InvalidSpec("there is no such part of this question")
+    if not wanted.keys() <= set(left):
+        raise HasVoted(f"that part of question {inquiry.id} has been decided already")
+    if click.decision is Decision.ANSWER and not all(text.strip() for text in wanted.values()):
+        raise InvalidSpec("an answer is empty; write what the agent should know")
+    return wanted
 
 
 async def _expire(session: AsyncSession, inquiry_id: int) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, func, or_, select, text, update
+from sqlalchemy import ColumnElement, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import files, reading
+from engine import accounts, files, reading
 from engine import models as m
 from engine.clock import now
 from engine.events import tell
@@ -17,7 +17,6 @@ from engine.spec import Person
 from engine.states import Kind, Status
 from engine.views import NodeView, Work
 
-LISTED = 50  # nodes in a summary
 SHOWN = 1_500  # characters of a node's result in it
 
 
@@ -57,7 +56,7 @@ async def _end(session: AsyncSession, request: m.Request) -> None:
     lone = lone and (not owned[0].key or request.kind == "growth")
     lone = lone and not request.reason  # which tells of a plan
     fact: Fact = (
-        Ended(await reading.agent(session, owned[0].id))
+        Ended(await _accounted(session, owned[0]))
         if lone
         else SummedUp(await _summary(session, request))
     )
@@ -71,7 +70,13 @@ async def tell_failure(session: AsyncSession, node: m.Node) -> None:
     others = select(m.Node.id).where(m.Node.request_id == node.request_id, text(UNFINISHED))
     asked = select(m.Inquiry.id).where(m.Inquiry.request_id == node.request_id, text(OPEN))
     if await session.scalar(select(or_(others.exists(), asked.exists()))):
-        tell(session, node.workflow_id, Failed(await reading.agent(session, node.id)), node)
+        tell(session, node.workflow_id, Failed(await _accounted(session, node)), node)
+
+
+async def _accounted(session: AsyncSession, node: m.Node) -> NodeView:
+    """An agent, with how far it came when it did not end well."""
+    [view] = await accounts.added(session, [await reading.agent(session, node.id)])
+    return view
 
 
 async def _told_of(session: AsyncSession, request: m.Request) -> ColumnElement[bool]:
@@ -88,27 +93,25 @@ async def _told_of(session: AsyncSession, request: m.Request) -> ColumnElement[b
 async def _summary(session: AsyncSession, request: m.Request) -> Summary:
     """What became of a request; one that mends a graph tells of the whole graph."""
     mine = await _told_of(session, request)
-    ids = select(m.Node.id).where(mine).order_by(m.Node.id).limit(LISTED)
-    nodes = await reading.agents(session, m.Node.id.in_(list(await session.scalars(ids))))
-    counted = select(m.Node.status, func.count()).where(mine).group_by(m.Node.status)
-    counts = {row[0]: row[1] for row in await session.execute(counted)}
+    listed = await reading.listing(session, mine)
+    nodes = await accounts.added(session, listed.nodes)
     who = await session.get_one(m.Person, request.by)
     return Summary(
         workflow_id=request.workflow_id,
         title=request.title,
         requester=Person(who.id, who.name),
-        status=_status(counts, request.reason),
+        status=_status(listed.counts, request.reason),
         began_at=request.at,
         nodes=tuple(replace(node, result=node.result[:SHOWN]) for node in nodes),
-        counts=counts,
-        usage=await reading.used(session, mine),
+        counts=listed.counts,
+        usage=listed.usage,
         duration_ms=await _lasted(session, request),
-        work=_whole(nodes) if len(nodes) == sum(counts.values()) else Work(),
+        work=_whole(listed.nodes) if len(listed.nodes) == sum(listed.counts.values()) else Work(),
         reason=request.reason,
     )
 
 
-def _status(counts: dict[Status, int], reason: str) -> Status:
+def _status(counts: Mapping[Status, int], reason: str) -> Status:
     """The verdict on a graph: one failure fails it, else one stop stops it."""
     if counts.get(Status.FAILED):
         return Status.FAILED

@@ -32,7 +32,7 @@ _CLOUDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "CLAUDE_CODE_USE_FOUNDRY": ("AZURE_",),
     }
 )
-_OFF = frozenset({"", "0", "false", "no", "off"})
+OFF = frozenset({"", "0", "false", "no", "off"})  # what turns a switch off
 
 
 def cleaned(environ: Mapping[str, str], home: Path) -> dict[str, str]:
@@ -55,5 +55,5 @@ def model_environment(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _clouds(values: Mapping[str, str]) -> list[str]:
-    used = [switch for switch in _CLOUDS if values.get(switch, "").lower() not in _OFF]
+    used = [switch for switch in _CLOUDS if values.get(switch, "").lower() not in OFF]
     return [prefix for switch in used for prefix in _CLOUDS[switch]]

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from engine.assignments import confinement
 from engine.briefing import Tray
+from engine.broker_access import Access
 from engine.budgets import Budgets
 from engine.executor import Confinement, Executor
+from engine.masking import UNMASKED, Mask
 from engine.runs import Runs
 from engine.settings import Settings
 from engine.trays import Trays
@@ -25,8 +27,9 @@ class Tools:
     settings: Settings
     host: str
     environment: Mapping[str, str]  # of every process of an agent
-    model_environment: Mapping[str, str]  # beside it, for the executor alone
+    model: Access  # what the executor alone gets beside it
     hidden: tuple[Path, ...]  # what agents must not read
+    mask: Mask = UNMASKED  # over what they say and leave
 
     @property
     def budgets(self) -> Budgets:
@@ -35,4 +38,4 @@ class Tools:
 
     def confinement(self, bench: Bench, tray: Tray | None = None) -> Confinement:
         """What an agent's processes may reach beside their workspace."""
-        return confinement(self.settings.agent, self.hidden, bench, tray)
+        return confinement(self.settings, self.hidden, bench, tray)

@@ -27,6 +27,26 @@ class Confinement:
     hidden: tuple[Path, ...] = ()  # files and directories that must not be readable
     writable: tuple[Path, ...] = ()  # directories writable beside the workspace
     readable: tuple[Path, ...] = ()  # read-only even where a hidden directory contains them
+    private: tuple[Path, ...] = ()  # what the executor's own programs need of hidden directories
+
+
+@dataclass(frozen=True)
+class Call:
+    """A tool call of the model that waits for people."""
+
+    id: str
+    tool: str
+    given: Mapping[str, Any]
+    because: str = ""  # the rule of `[agent] ask` that it meets; "" = it asks people something
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What people made of a tool call that waited."""
+
+    id: str
+    allowed: bool = False
+    said: str = ""  # what the agent is told in the place of a result; allowed: nothing
 
 
 @dataclass(frozen=True)
@@ -49,6 +69,11 @@ class Job:
     project: str = ""  # under which the session is stored, wherever the workspace is
     reads_only: bool = False  # no tool that changes anything
     schema: Mapping[str, Any] | None = None  # of the structured answer that is wanted
+    ask: tuple[str, ...] = ()  # rules: tool calls that people decide about
+    allowed: tuple[str, ...] = ()  # what people let this agent do (permissions.rule_for)
+    # not None: it goes on in the midst of the session, where it waited for these calls, or for
+    # more money; `context` is then all that it is told
+    settled: tuple[Settled, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +109,8 @@ class AgentResult:
     commit: str = ""
     data: Any = None  # the structured answer, as JSON
     unheard: int = 0  # so many of the texts spoken last did not reach the model
+    waits: tuple[Call, ...] = ()  # tool calls of its last message that people have to settle
+    beside: tuple[Step, ...] = ()  # other calls of that message, which ran
 
 
 class Watch(Protocol):

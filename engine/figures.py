@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
 from engine.cards import LIVE_WORKER_SECONDS
 from engine.clock import now
 from engine.models import Command, Event, Inquiry, Node, Run, Worker, Workflow
-from engine.states import InquiryStatus, Status
+from engine.models.graph import PARKED
+from engine.models.service import UNDELIVERED
+from engine.models.talk import OPEN
+from engine.states import Status
 from engine.store import Database
 
 
@@ -36,9 +39,9 @@ async def figures(db: Database) -> Figures:
     """Look at the ledger; every query reads an index of what is open, not the history."""
     pending = Node.status == Status.PENDING
     live = Run.ended_at.is_(None)
-    asked = Inquiry.status == InquiryStatus.OPEN
+    asked = and_(text(OPEN))
     unsettled = Command.done_at.is_(None)
-    undelivered = Event.notify & Event.delivered_at.is_(None)
+    undelivered = and_(text(UNDELIVERED))
     alive = Worker.seen_at > now(-LIVE_WORKER_SECONDS)
     async with db.reading() as session:
         present = (await session.execute(select(now()))).scalar_one()
@@ -64,7 +67,7 @@ async def figures(db: Database) -> Figures:
             oldest_unsettled=await age(Command.at, unsettled),
             undelivered=await many(_count(Event, undelivered)),
             oldest_undelivered=await age(Event.at, undelivered),
-            parked=await many(_count(Workflow, Workflow.parked != "")),
+            parked=await many(_count(Workflow, and_(text(PARKED)))),
         )
 
 

@@ -11,10 +11,10 @@ from engine.graphs import ancestors
 from engine.inquiries import Asking
 from engine.matters import Gate
 from engine.models import Node
+from engine.policy import Policy
 from engine.states import Kind
 from engine.views import Handed
 
-SPAN = "span"  # in a gate's policy: the commits between which its diff lies
 SHOWN = 2_000  # characters of a parent's result
 
 
@@ -23,14 +23,14 @@ async def open_gate(session: AsyncSession, node: Node) -> None:
     parents = [_cut(parent) for parent in await reading.handed(session, node.id)]
     before = await _before(session, node.id)
     span = await _span(session, parents)
-    node.policy = {**node.policy, SPAN: span}
+    node.policy = {**node.policy, Policy.SPAN: span}
     asking = Asking(
         Gate(node.task, tuple(parents), before, str(span.get("since", ""))),
         node.workflow_id,
         node.request_id,
         node,
-        node.policy.get("approvers", ()),
-        int(node.policy.get("quorum", 1)),
+        node.policy.get(Policy.APPROVERS, ()),
+        int(node.policy.get(Policy.QUORUM, 1)),
     )
     await inquiries.ask(session, asking)
 

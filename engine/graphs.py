@@ -7,7 +7,7 @@ is met when its node is completed, or when a person skipped it.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.selectable import CTE
@@ -17,13 +17,12 @@ from engine.dag import GateSpec, NodeSpec
 from engine.inquiries import withdraw
 from engine.models import Event, Message, Need, Node, Request
 from engine.nodes import agent_node, gate_node
+from engine.policy import DECIDED, without
 from engine.settings import Settings
 from engine.states import OnFailure, Status, sources
 
 STARTABLE = (Status.BLOCKED, Status.PENDING, Status.WAITING)
 DEAD = (Status.FAILED, Status.CANCELLED, Status.SKIPPED)
-APPROVED, CONFLICT = "approved", "conflict"  # in a policy: what people decided about the work
-DECIDED = (APPROVED, CONFLICT)
 LONGEST_KEY = 40
 
 
@@ -83,6 +82,12 @@ def is_met(node: Node) -> bool:
     """Whether what needs this node may begin: it is completed, or a person skipped it."""
     by_hand = node.status is Status.SKIPPED and node.skipped_for is None
     return by_hand or node.status is Status.COMPLETED
+
+
+def _met(node: type[Node]) -> ColumnElement[bool]:
+    """The same of the rows of an alias."""
+    by_hand = and_(node.status == Status.SKIPPED, node.skipped_for.is_(None))
+    return or_(by_hand, node.status == Status.COMPLETED)
 
 
 async def need(session: AsyncSession, node: Node, on: Collection[Node]) -> None:
@@ -172,8 +177,7 @@ async def _skip_hopeless(session: AsyncSession, ids: Collection[int]) -> None:
         select(dead.id, dead.skipped_for, Node.workflow_id)
         .join(Need, Need.on_id == dead.id)
         .join(Node, Node.id == Need.node_id)
-        .where(Node.id.in_(ids), Node.status.in_(STARTABLE), dead.status.in_(DEAD))
-        .where(or_(dead.status != Status.SKIPPED, dead.skipped_for.is_not(None)))
+        .where(Node.id.in_(ids), Node.status.in_(STARTABLE), dead.status.in_(DEAD), ~_met(dead))
     )
     for each, cause, workflow_id in list(
         await session.execute(needed.distinct().order_by(dead.id))
@@ -202,20 +206,16 @@ async def forget_decisions(
     fresh = select(Node).where(Node.id.in_(ids)).execution_options(populate_existing=True)
     for node in list(await session.scalars(fresh)):
         if node.policy.keys() & names:
-            node.policy = {name: node.policy[name] for name in node.policy if name not in names}
+            node.policy = without(node.policy, names)
 
 
 async def _count_unmet(session: AsyncSession, ids: Collection[int]) -> None:
-    before = Node.__table__.alias("before")
-    met = or_(
-        before.c.status == Status.COMPLETED,
-        and_(before.c.status == Status.SKIPPED, before.c.skipped_for.is_(None)),
-    )
+    before = aliased(Node)
     open_needs = (
         select(func.count())
         .select_from(Need)
-        .join(before, before.c.id == Need.on_id)
-        .where(Need.node_id == Node.id, ~met)
+        .join(before, before.id == Need.on_id)
+        .where(Need.node_id == Node.id, ~_met(before))
         .scalar_subquery()
     )
     counting = update(Node).where(Node.id.in_(ids)).values(unmet=open_needs)

@@ -14,15 +14,14 @@ from engine.errors import InvalidSpec
 from engine.events import append
 from engine.models import Need, Node, Request
 from engine.nodes import agent_node
+from engine.policy import Policy
 from engine.requests import Wish, know, open_request, refuse_repetition
 from engine.spec import AgentSpec
-from engine.states import Kind, Status
+from engine.states import Kind
 from engine.workflows import Workflows
 
-TITLE = 120  # characters
 THEN = "then"  # the key of an agent that was added; the next is then-2
 KIND = "growth"  # of the request
-OVER = (Status.FAILED, Status.CANCELLED, Status.SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -40,9 +39,7 @@ class Growing:
         repository that is not configured; AlreadyStarted for a repetition; StaleMove when the
         command was carried out already.
         """
-        async with self.workflows.changing(await self.workflows.workflow_of(after)) as session:
-            await settle(session, wish.key)
-            before = await session.get_one(Node, after, with_for_update=True)
+        async with self.workflows.changing_agent(after, wish) as (session, before):
             return await self._add(session, spec, [before], wish)
 
     async def then(self, spec: AgentSpec, workflow_id: int, wish: Wish) -> int:
@@ -80,9 +77,7 @@ class Growing:
         The nodes need each other only. Otherwise as `spawn`.
         """
         first = order(nodes)
-        async with self.workflows.changing(await self.workflows.workflow_of(after)) as session:
-            await settle(session, wish.key)
-            before = await session.get_one(Node, after, with_for_update=True)
+        async with self.workflows.changing_agent(after, wish) as (session, before):
             request = await self._accept(session, [before], wish, first[0].key)
             placed = [_placed(node, before) for node in nodes]
             for node in placed:
@@ -105,11 +100,9 @@ class Growing:
         """The request that what is added belongs to; raises InvalidSpec if it could not begin."""
         await know(session, wish.by)
         for node in after:
-            if node.status in OVER and not graphs.is_met(node):
+            if node.status in graphs.DEAD and not graphs.is_met(node):
                 raise InvalidSpec(_over(node))
-        request = await open_request(session, after[-1].workflow_id, KIND, wish)
-        request.title = title[:TITLE]
-        return request
+        return await open_request(session, after[-1].workflow_id, KIND, wish, title)
 
 
 def _over(node: Node) -> str:
@@ -129,7 +122,7 @@ async def _leaves(session: AsyncSession, workflow_id: int) -> list[Node]:
     followed = exists().where(following.parent_id == Node.id)
     ends = select(Node).where(Node.workflow_id == workflow_id, ~needed, ~followed)
     fresh = ends.order_by(Node.id).with_for_update().execution_options(populate_existing=True)
-    found = [node for node in await session.scalars(fresh) if not node.policy.get("lands")]
+    found = [node for node in await session.scalars(fresh) if not node.policy.get(Policy.LANDS)]
     agents = [node for node in found if node.kind is Kind.AGENT]
     if not agents:
         raise InvalidSpec("there is no agent here to go on from yet")

@@ -13,10 +13,11 @@ from engine import reading
 from engine.clock import now
 from engine.errors import NotFound
 from engine.events import tell
-from engine.matters import KINDS, Inquiry, Matter, Vote, digest, packed, unpacked
+from engine.matters import KINDS, Matter, digest, packed, unpacked
 from engine.notices import NAMES, Closed, Opened
 from engine.spec import Origin, Person
 from engine.states import Decision, InquiryStatus
+from engine.votes import Inquiry, Vote
 
 EXPIRES = timedelta(days=7)
 REMINDS = timedelta(hours=4)

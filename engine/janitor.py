@@ -1,4 +1,6 @@
-"""Who clears away worktrees: of agents that ended a while ago, and those that nobody knows.
+"""Who clears away what nobody needs any more: worktrees, first of all.
+
+These are the worktrees of agents that ended a while ago, and those that nobody knows.
 
 Nothing is removed before what lies in it has been saved. A tick does what is due, in small
 batches; what cannot be removed is left where it is and tried again after the next survey.
@@ -17,6 +19,8 @@ from engine.clock import now
 from engine.leases import RunKey
 from engine.models import Node, Run
 from engine.repos import RepositoryError
+from engine.retention import Retention
+from engine.scratch import Live, Scratch
 from engine.settings import Settings
 from engine.states import TERMINAL
 from engine.store import Database
@@ -61,6 +65,8 @@ class Janitor:
     settings: Settings
     trays: Trays
     active: Callable[[], Collection[Path]]  # worktrees in which this process is at work
+    scratch: Scratch
+    retention: Retention
     clock: Callable[[], float] = monotonic
     survey: Survey = field(default_factory=Survey)
 
@@ -75,10 +81,12 @@ class Janitor:
             if self._survey_due():
                 await self._look_around()
                 await self._sweep_repositories()
+                await self.scratch.sweep(self._live)
             room = BATCH
             room -= await self._prune_old(room)
             room -= await self._make_room(room)
             await self._salvage_orphans(room)
+            await self.retention.tick()
 
     def _survey_due(self) -> bool:
         return self.survey.at is None or self.clock() - self.survey.at >= SURVEY_SECONDS
@@ -104,6 +112,13 @@ class Janitor:
             with suppress(RepositoryError):  # its next agent will say so
                 repo = await self.workshop.repos.open(name)
                 await self.workshop.mounts.sweep(repo.git_dir)
+
+    async def _live(self) -> Live:
+        """The runs that have not ended, on any host."""
+        query = select(Run.marker, Run.workspace).where(Run.ended_at.is_(None))
+        async with self.db.reading() as session:
+            runs = (await session.execute(query)).all()
+        return Live([run.marker for run in runs], [run.workspace for run in runs])
 
     async def _known(self, paths: Collection[Path]) -> dict[str, str]:
         """Those of the worktrees that runs, live or kept, know, and the host of each run."""

@@ -1,18 +1,18 @@
-"""What people are asked: the matter of each kind of inquiry, and how votes decide it. Pure."""
+"""What people are asked: the matter of each kind of inquiry. Pure."""
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from engine.dag import WorkflowSpec
-from engine.spec import Origin, Person
-from engine.states import Decision, InquiryKind, InquiryStatus
-from engine.views import Handed, NodeView
+from engine.executor import Step
+from engine.states import InquiryKind
+from engine.views import Handed
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,73 @@ class Merge:
     agent_id: int = 0  # whose work it is
 
 
-Matter = Plan | Gate | Push | Conflict | Failure | Merge
+@dataclass(frozen=True)
+class ToolCall:
+    """A tool call that people decide about, whole."""
+
+    id: str
+    tool: str
+    given: dict[str, Any]
+    because: str  # the rule of `[agent] ask` that it meets
+    rule: str  # what "allow for this agent" lets it do from now on
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What an agent may only do when people let it: the calls of one message."""
+
+    calls: tuple[ToolCall, ...]
+    said: str = ""  # the agent's words before
+    beside: tuple[Step, ...] = ()  # other calls of that message, which ran
+
+
+@dataclass(frozen=True)
+class Option:
+    """An answer that an agent proposes."""
+
+    label: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question of an agent."""
+
+    call: str  # the tool call that it came with
+    text: str
+    header: str = ""  # the question in a word or two
+    options: tuple[Option, ...] = ()
+    several: bool = False  # more than one option may be chosen
+
+
+@dataclass(frozen=True)
+class Question:
+    """What an agent wants to know of people, asked at once."""
+
+    asks: tuple[Ask, ...]
+    said: str = ""  # the agent's words before
+
+
+class Whose(StrEnum):
+    """Whose budget is used up."""
+
+    AGENT = "agent"
+    WORKFLOW = "workflow"
+    PERSON = "person"  # within 24 hours
+
+
+@dataclass(frozen=True)
+class Budget:
+    """An agent waits because a budget is used up; amounts in US dollars."""
+
+    purse: str  # names it in the ledger
+    whose: Whose
+    budget: Decimal
+    spent: Decimal
+    more: Decimal  # by so much an approval raises it
+
+
+Matter = Plan | Gate | Push | Conflict | Failure | Merge | Tool | Question | Budget
 MATTERS: dict[InquiryKind, TypeAdapter[Any]] = {
     InquiryKind.PLAN: TypeAdapter(Plan),
     InquiryKind.GATE: TypeAdapter(Gate),
@@ -77,6 +143,9 @@ MATTERS: dict[InquiryKind, TypeAdapter[Any]] = {
     InquiryKind.CONFLICT: TypeAdapter(Conflict),
     InquiryKind.FAILURE: TypeAdapter(Failure),
     InquiryKind.MERGE: TypeAdapter(Merge),
+    InquiryKind.TOOL: TypeAdapter(Tool),
+    InquiryKind.QUESTION: TypeAdapter(Question),
+    InquiryKind.BUDGET: TypeAdapter(Budget),
 }
 KINDS: dict[type[Matter], InquiryKind] = {
     Plan: InquiryKind.PLAN,
@@ -85,80 +154,10 @@ KINDS: dict[type[Matter], InquiryKind] = {
     Conflict: InquiryKind.CONFLICT,
     Failure: InquiryKind.FAILURE,
     Merge: InquiryKind.MERGE,
+    Tool: InquiryKind.TOOL,
+    Question: InquiryKind.QUESTION,
+    Budget: InquiryKind.BUDGET,
 }
-CHOICES: dict[InquiryKind, tuple[Decision, ...]] = {
-    InquiryKind.PLAN: (Decision.APPROVE, Decision.REJECT),
-    InquiryKind.GATE: (Decision.APPROVE, Decision.REJECT, Decision.SEND_BACK),
-    InquiryKind.PUSH: (Decision.APPROVE, Decision.REJECT),
-    InquiryKind.CONFLICT: (Decision.RESOLVE, Decision.RETRY, Decision.REJECT),
-    InquiryKind.FAILURE: (Decision.RETRY, Decision.SKIP, Decision.REJECT),
-    InquiryKind.MERGE: (Decision.APPROVE, Decision.REJECT),
-}
-
-
-@dataclass(frozen=True)
-class Vote:
-    """What one person said to one revision of an inquiry."""
-
-    by: Person
-    decision: Decision
-    comment: str = ""
-    at: datetime | None = None
-    target: str = ""  # gate: the key of the node that it is sent back to
-
-
-@dataclass(frozen=True)
-class Inquiry:
-    """A question put to people, as they are shown it."""
-
-    id: int
-    kind: InquiryKind
-    revision: int
-    workflow_id: int
-    origin: Origin
-    requester: Person  # whose request waits for it
-    matter: Matter
-    node: NodeView | None = None  # that waits; None: the plan of a workflow
-    approvers: tuple[str, ...] = ()  # named for this one; empty = whoever may approve here
-    quorum: int = 1
-    status: InquiryStatus = InquiryStatus.OPEN
-    decision: Decision | None = None
-    votes: tuple[Vote, ...] = ()
-    opened_at: datetime | None = None
-    expires_at: datetime | None = None
-
-    @property
-    def value(self) -> str:
-        """What a button carries, so that exactly what was shown is decided."""
-        return f"{self.id}.{self.revision}"
-
-
-@dataclass(frozen=True)
-class Click:
-    """What somebody decides about which revision of which inquiry."""
-
-    inquiry_id: int
-    revision: int
-    decision: Decision
-    comment: str = ""
-    target: str = ""  # gate: the key of the node that it is sent back to
-
-
-@dataclass(frozen=True)
-class Tally:
-    """How the votes of one revision stand."""
-
-    approvals: int = 0
-    decided: Decision | None = None
-    comments: tuple[str, ...] = field(default=())
-
-
-def tally(votes: Sequence[Vote], quorum: int) -> Tally:
-    """Count: one vote against decides at once, approvals when there are enough of them."""
-    approvals = sum(vote.decision is Decision.APPROVE for vote in votes)
-    others = [vote.decision for vote in votes if vote.decision is not Decision.APPROVE]
-    decided = others[0] if others else Decision.APPROVE if approvals >= quorum else None
-    return Tally(approvals, decided, tuple(vote.comment for vote in votes if vote.comment))
 
 
 def packed(matter: Matter) -> dict[str, Any]:

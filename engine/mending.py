@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import graphs
+from engine import graphs, purses
 from engine.advance import move
 from engine.audit import Act, Did, note
-from engine.commands import answer, settle
+from engine.commands import answer
 from engine.errors import StaleMove
 from engine.events import append
 from engine.inquiries import withdraw
 from engine.models import Message, Node, Request
+from engine.policy import Policy
 from engine.requests import Wish, know, open_request
 from engine.states import Kind, Status
 from engine.workflows import Workflows
@@ -33,9 +34,7 @@ class Mending:
         `advice` is given to it. What depends on it begins again after it. Raises NotFound;
         StaleMove when it is not in such a state.
         """
-        async with self.workflows.changing(await self.workflows.workflow_of(agent_id)) as session:
-            await settle(session, wish.key)
-            node = await session.get_one(Node, agent_id, with_for_update=True)
+        async with self.workflows.changing_agent(agent_id, wish) as (session, node):
             if node.status not in MENDABLE:
                 raise StaleMove(f"agent {agent_id} is {node.status}; there is nothing to retry")
             await know(session, wish.by)
@@ -51,9 +50,7 @@ class Mending:
         Raises NotFound; StaleMove when it is completed, works at this moment, or was skipped
         by somebody already.
         """
-        async with self.workflows.changing(await self.workflows.workflow_of(agent_id)) as session:
-            await settle(session, wish.key)
-            node = await session.get_one(Node, agent_id, with_for_update=True)
+        async with self.workflows.changing_agent(agent_id, wish) as (session, node):
             if graphs.is_met(node) or node.status is Status.ACTIVE:
                 raise StaleMove(f"agent {agent_id} is {node.status} and cannot be skipped")
             await know(session, wish.by)
@@ -66,8 +63,8 @@ class Mending:
         old = await session.get_one(Request, node.request_id)
         if old.ended_at is None:
             return old
-        request = await open_request(session, node.workflow_id, "retry", wish)
-        request.title, request.on_failure = old.title, old.on_failure
+        request = await open_request(session, node.workflow_id, "retry", wish, old.title)
+        request.on_failure = old.on_failure
         return request
 
 
@@ -79,7 +76,8 @@ async def again(session: AsyncSession, node: Node, request: Request) -> None:
     ids.discard(node.id)
     await graphs.reset(session, {node.id, *ids})
     await graphs.forget_work(session, ids)
-    await graphs.forget_decisions(session, [node.id], [graphs.APPROVED])
+    await graphs.forget_decisions(session, [node.id], [Policy.APPROVED, Policy.RESUME])
+    await purses.begin_anew(session, {node.id, *ids})
     await _adopt(session, {node.id, *ids}, request)
     await session.refresh(node)
     append(session, node, "agent.retried", {"by": request.by})

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from engine.dag import GateSpec
 from engine.models import Node, Request
+from engine.policy import Policy
 from engine.settings import Settings
 from engine.spec import AgentSpec
 from engine.states import Kind
@@ -27,12 +28,12 @@ def agent_node(spec: AgentSpec, request: Request, settings: Settings, key: str =
         requested_by=request.by,
         max_failures=spec.max_failures or limits.max_failures,
         policy={
-            "model": spec.model or policy.model,
-            "timeout_seconds": timeout.total_seconds(),
-            "max_turns": limits.max_turns,
-            "budget_usd": str(spec.budget or limits.budget_usd),
-            "check": spec.check,
-            "reads_only": spec.reads_only,
+            Policy.MODEL: spec.model or policy.model,
+            Policy.TIMEOUT: timeout.total_seconds(),
+            Policy.MAX_TURNS: limits.max_turns,
+            Policy.BUDGET: str(spec.budget or limits.budget_usd),
+            Policy.CHECK: spec.check,
+            Policy.READS_ONLY: spec.reads_only,
         },
     )
 
@@ -47,5 +48,5 @@ def gate_node(spec: GateSpec, request: Request, key: str) -> Node:
         task=spec.question,
         repo="",
         requested_by=request.by,
-        policy={"approvers": list(spec.approvers), "quorum": spec.quorum},
+        policy={Policy.APPROVERS: list(spec.approvers), Policy.QUORUM: spec.quorum},
     )

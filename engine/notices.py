@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from engine.executor import Usage
-from engine.matters import Inquiry
+from engine.matters import Whose
 from engine.spec import Origin, Person
 from engine.states import Status
 from engine.views import NodeView, Work
+from engine.votes import Inquiry
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,6 @@ class Card:
     paused_by: str = ""  # who has stopped all claiming; "" = nobody
     title: str = ""
     origin: Origin = field(default_factory=lambda: Origin("", None))
-    requester: Person | None = None  # of the first request
     counts: Mapping[Status, int] = field(default_factory=dict)  # of all nodes, listed or not
     inquiries: tuple[Inquiry, ...] = ()  # that are open
     usage: Usage = field(default_factory=Usage)  # all nodes together
@@ -114,7 +115,28 @@ class Heard:
     keys: tuple[str, ...]  # of the commands that brought it
 
 
-Fact = Ended | SummedUp | TakenOver | Failed | DiffAsked | GraphAsked | Opened | Closed | Heard
+@dataclass(frozen=True)
+class Nearing:
+    """A budget is nearly used up; amounts in US dollars."""
+
+    agent: NodeView  # whose run has used the last of it
+    whose: Whose
+    budget: Decimal
+    spent: Decimal
+
+
+Fact = (
+    Ended
+    | SummedUp
+    | TakenOver
+    | Failed
+    | DiffAsked
+    | GraphAsked
+    | Opened
+    | Closed
+    | Heard
+    | Nearing
+)
 FACTS: Mapping[str, TypeAdapter[Any]] = {
     "request.ended": TypeAdapter(Ended),
     "workflow.ended": TypeAdapter(SummedUp),
@@ -125,6 +147,7 @@ FACTS: Mapping[str, TypeAdapter[Any]] = {
     "inquiry.opened": TypeAdapter(Opened),
     "inquiry.closed": TypeAdapter(Closed),
     "agent.heard": TypeAdapter(Heard),
+    "budget.nearing": TypeAdapter(Nearing),
 }
 NAMES: Mapping[type[Fact], str] = {
     Ended: "request.ended",
@@ -136,6 +159,7 @@ NAMES: Mapping[type[Fact], str] = {
     Opened: "inquiry.opened",
     Closed: "inquiry.closed",
     Heard: "agent.heard",
+    Nearing: "budget.nearing",
 }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import cards, files, notices
@@ -18,6 +18,8 @@ from engine.clock import now
 from engine.errors import LostLease
 from engine.files import Handout
 from engine.models import Event, Workflow
+from engine.models.graph import PARKED
+from engine.models.service import UNDELIVERED
 from engine.notices import Card, Closed, Notice, Opened, Posted
 from engine.spec import Origin
 from engine.store import Database
@@ -61,13 +63,12 @@ class Outbox:
 
     async def due(self, limit: int) -> list[int]:
         """Workflows with something to tell now: notices first, then cards; oldest first."""
-        pending = (Event.notify, Event.delivered_at.is_(None))
         free = (
             Workflow.parked == "",
             Workflow.retry_at <= now(),
             or_(Workflow.deliver_until.is_(None), Workflow.deliver_until < now()),
         )
-        telling = select(Event.workflow_id).where(*pending)
+        telling = select(Event.workflow_id).where(text(UNDELIVERED))
         notices = select(Workflow.id).where(Workflow.id.in_(telling), *free)
         changed = (Workflow.version != Workflow.shown, Workflow.card_at <= now())
         cards = select(Workflow.id).where(*changed, *free)
@@ -78,7 +79,7 @@ class Outbox:
 
     async def parked(self) -> list[tuple[int, str]]:
         """Threads in which nothing can be told, with the reason."""
-        query = select(Workflow.id, Workflow.parked).where(Workflow.parked != "")
+        query = select(Workflow.id, Workflow.parked).where(text(PARKED))
         async with self.db.reading() as session:
             rows = await session.execute(query.order_by(Workflow.id.desc()).limit(PARKED_SHOWN))
             return [(row.id, row.parked) for row in rows]
@@ -206,24 +207,26 @@ class Outbox:
 
 
 async def _posted(session: AsyncSession, event: Event) -> tuple[Posted, ...]:
-    """The messages that asked what is closed now, and had not been closed before."""
+    """The messages that asked what is closed now, wholly or in part: those of its revision."""
     if event.name != notices.NAMES[Closed]:
         return ()
-    before = (Event.inquiry_id == event.inquiry_id, Event.id < event.id)
-    closed = select(func.max(Event.id)).where(*before, Event.name == notices.NAMES[Closed])
     asked = select(Event).where(
-        *before,
+        Event.inquiry_id == event.inquiry_id,
+        Event.id < event.id,
         Event.name == notices.NAMES[Opened],
-        Event.id > func.coalesce(closed.scalar_subquery(), 0),
     )
     found = await session.scalars(asked.order_by(Event.id))
-    return tuple(Posted(each.id, each.receipt) for each in found if each.receipt)
+    return tuple(Posted(e.id, e.receipt) for e in found if e.receipt and _same(e, event))
+
+
+def _same(opened: Event, closed: Event) -> bool:
+    return bool(opened.data["inquiry"]["revision"] == closed.data["inquiry"]["revision"])
 
 
 async def _notices(session: AsyncSession, workflow_id: int, batch: int) -> Sequence[Undelivered]:
     query = (
         select(Event)
-        .where(Event.workflow_id == workflow_id, Event.notify, Event.delivered_at.is_(None))
+        .where(Event.workflow_id == workflow_id, text(UNDELIVERED))
         .order_by(Event.id)
         .limit(batch)
     )

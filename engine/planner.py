@@ -100,11 +100,6 @@ def instructions(*, gates: bool = True) -> str:
     return f"{_INSTRUCTIONS}{_GATES if gates else _NO_GATES}{_AGAIN}"
 
 
-def policy(*, gates: bool = True) -> dict[str, Any]:
-    """What the ledger keeps of the way in which a planning agent works."""
-    return {"plans": True, "gates": gates, "schema": dict(SCHEMA)}
-
-
 def proposed(data: Any, goal: AgentSpec, *, gates: bool = True) -> WorkflowSpec:
     """The workflow that a planning agent's answer describes.
 

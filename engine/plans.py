@@ -15,6 +15,7 @@ from engine.events import append
 from engine.inquiries import Asking
 from engine.matters import Plan
 from engine.models import Request
+from engine.policy import Policy
 from engine.requests import Wish, know, open_request, thread_of
 from engine.settings import Settings
 from engine.spec import AgentSpec
@@ -40,10 +41,10 @@ class Plans:
             await settle(session, wish.key)
             workflow = await thread_of(session, wish.origin)
             await know(session, wish.by)
-            request = await open_request(session, workflow.id, "workflow", wish)
-            request.title = plan.workflow.title
+            title = plan.workflow.title
+            request = await open_request(session, workflow.id, "workflow", wish, title)
             request.on_failure = plan.workflow.on_failure
-            workflow.title = workflow.title or plan.workflow.title
+            workflow.title = workflow.title or title
             files.keep(session, request.id, plan.workflow.files)
             await session.flush()
             await inquiries.ask(session, Asking(_without_files(plan), workflow.id, request.id))
@@ -60,7 +61,7 @@ class Plans:
         agent. Raises as `Workflows.start`.
         """
         reader = replace(goal, role=planner.ROLE, reads_only=True, check="")
-        return await self.workflows.start(reader, wish, planner.policy(gates=gates))
+        return await self.workflows.start(reader, wish, proposals.policy(gates=gates))
 
     async def edit(self, inquiry_id: int, revision: int, plan: Plan, wish: Wish) -> None:
         """Put another plan in the place of one that waits; what was said about that one is void.
@@ -109,7 +110,7 @@ async def begin(session: AsyncSession, plan: Plan, request: Request, settings: S
     nodes = [*spec.nodes, *integration(spec.nodes)]
     made = await graphs.grow(session, nodes, request, settings)
     for added in nodes[len(spec.nodes) :]:
-        made[added.key].policy = {**made[added.key].policy, "merges": True}
+        made[added.key].policy = {**made[added.key].policy, Policy.MERGES: True}
     for node in made.values():
         append(session, node, "agent.spawned")
     first = [made[node.key] for node in spec.agents if not node.needs]

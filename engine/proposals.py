@@ -8,22 +8,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import files, inquiries, matters, planner
 from engine import models as m
-from engine.advance import move
+from engine.advance import move, stop
 from engine.dag import WorkflowSpec
 from engine.errors import InvalidSpec
-from engine.events import append
 from engine.executor import AgentResult
 from engine.inquiries import Asking
 from engine.matters import Plan
+from engine.policy import Policy
 from engine.spec import AgentSpec, Context
 from engine.states import TERMINAL, Cause, Decision, InquiryKind, InquiryStatus, Status
 
 UNMADE = frozenset({Status.FAILED, Status.CANCELLED})  # a planning agent that made no plan
 
 
+def policy(*, gates: bool = True) -> dict[str, Any]:
+    """What the ledger keeps of the way in which a planning agent works."""
+    return {Policy.PLANS: True, Policy.GATES: gates, Policy.SCHEMA: dict(planner.SCHEMA)}
+
+
 def plans(node: m.Node) -> bool:
     """Whether a node is a planning agent."""
-    return bool(node.policy.get("plans"))
+    return bool(node.policy.get(Policy.PLANS))
 
 
 def judged(node: m.Node, result: AgentResult) -> tuple[AgentResult, WorkflowSpec | None]:
@@ -34,11 +39,11 @@ def judged(node: m.Node, result: AgentResult) -> tuple[AgentResult, WorkflowSpec
         node.task,
         repo=node.repo,
         base=node.base,
-        model=str(node.policy["model"]),
+        model=str(node.policy[Policy.MODEL]),
         context=Context(node.context, node.quoted),
     )
     try:
-        spec = planner.proposed(result.data, goal, gates=bool(node.policy["gates"]))
+        spec = planner.proposed(result.data, goal, gates=bool(node.policy[Policy.GATES]))
     except InvalidSpec as error:
         wrong = replace(result, success=False, cause=Cause.PLAN, error=error.detail, data=None)
         return wrong, None
@@ -93,11 +98,8 @@ async def again(session: AsyncSession, before: m.Node) -> tuple[m.Request, str] 
 async def call_off(session: AsyncSession, request_id: int, by: str) -> None:
     """A plan was decided or edited: nobody works on another version of it any more."""
     for node in await _planners(session, request_id):
-        if node.status is Status.ACTIVE:
-            node.cancelled_by, node.redo = by, False
-            append(session, node, "agent.cancelling", {"by": by})
-        elif node.status not in TERMINAL:
-            await move(session, node, Status.CANCELLED, cancelled_by=by)
+        if node.status not in TERMINAL:
+            await stop(session, node, by)
         await pass_over(session, node)
 
 

@@ -1,8 +1,8 @@
 """Reading the ledger: rows become the front door's views."""
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from pydantic import TypeAdapter
@@ -12,13 +12,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from engine import models as m
 from engine.errors import NotFound
 from engine.executor import Step, Usage
+from engine.policy import Policy
 from engine.spec import Origin, Person
 from engine.states import InquiryKind, InquiryStatus, Status
 from engine.views import Handed, LogEntry, NodeView, RunView, Work
 
+LISTED = 50  # of the nodes of a workflow
 AGENT = TypeAdapter(NodeView)
 WORK = TypeAdapter(Work)
 STEP = TypeAdapter(Step)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Some of many nodes, in order of their ids, and what all of them come to."""
+
+    nodes: tuple[NodeView, ...]
+    counts: Mapping[Status, int]
+    usage: Usage
 
 
 async def agents(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[NodeView]:
@@ -127,13 +138,32 @@ def _handed(node: m.Node) -> Handed:
     )
 
 
-async def used(session: AsyncSession, *conditions: ColumnElement[bool]) -> Usage:
+async def listing(
+    session: AsyncSession, mine: ColumnElement[bool], *first: ColumnElement[int]
+) -> Listing:
+    """At most 50 nodes of many, `first` saying which, and what all of them come to."""
+    ids = select(m.Node.id).where(mine).order_by(*first, m.Node.id).limit(LISTED + 1)
+    found = list(await session.scalars(ids))
+    nodes = tuple(await agents(session, m.Node.id.in_(found[:LISTED])))
+    if len(found) > LISTED:
+        return Listing(nodes, await _counted(session, mine), await _used(session, mine))
+    counts = Counter(node.status for node in nodes)
+    return Listing(nodes, counts, _usage([node.usage for node in nodes]))
+
+
+async def _counted(session: AsyncSession, mine: ColumnElement[bool]) -> dict[Status, int]:
+    """How many nodes are in which state."""
+    counted = select(m.Node.status, func.count()).where(mine).group_by(m.Node.status)
+    return {row[0]: row[1] for row in await session.execute(counted)}
+
+
+async def _used(session: AsyncSession, mine: ColumnElement[bool]) -> Usage:
     """What the runs of some nodes have used together."""
     run = m.Run
     sums = select(
         func.sum(run.tokens_in), func.sum(run.tokens_out), func.sum(run.cost), func.sum(run.turns)
     )
-    of = sums.select_from(run).join(m.Node, m.Node.id == run.node_id).where(*conditions)
+    of = sums.select_from(run).join(m.Node, m.Node.id == run.node_id).where(mine)
     tokens_in, tokens_out, cost, turns = (await session.execute(of)).one()
     return Usage(int(tokens_in or 0), int(tokens_out or 0), Decimal(cost or 0), int(turns or 0))
 
@@ -161,12 +191,12 @@ async def _attempts(session: AsyncSession, ids: Sequence[int]) -> dict[int, list
     return found
 
 
-def _usage(attempts: Sequence[m.Run]) -> Usage:
+def _usage(parts: Sequence[m.Run | Usage]) -> Usage:
     return Usage(
-        sum(r.tokens_in for r in attempts),
-        sum(r.tokens_out for r in attempts),
-        sum((Decimal(r.cost) for r in attempts), Decimal(0)),
-        sum(r.turns for r in attempts),
+        sum(part.tokens_in for part in parts),
+        sum(part.tokens_out for part in parts),
+        sum((Decimal(part.cost) for part in parts), Decimal(0)),
+        sum(part.turns for part in parts),
     )
 
 
@@ -185,8 +215,8 @@ def _view(node: m.Node, workflow: m.Workflow, who: m.Person, attempts: Sequence[
         usage=_usage(attempts),
         duration_ms=sum(r.duration_ms for r in attempts),
         work=WORK.validate_python(node.work) if node.work else Work(branch=node.branch),
-        model=str(node.policy.get("model", "")),
-        lands=str(node.policy.get("lands", "")),
+        model=str(node.policy.get(Policy.MODEL, "")),
+        lands=str(node.policy.get(Policy.LANDS, "")),
         cancelling=node.cancelled_by is not None and node.status is Status.ACTIVE,
     )
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from engine.audit import Act, Did, note
 from engine.clock import now
 from engine.commands import insert_new
+from engine.dag import MAX_TITLE
 from engine.errors import StaleMove
 from engine.models import Node, Person, Request, Workflow
 from engine.spec import AgentSpec, Origin
@@ -61,14 +62,29 @@ async def thread_of(session: AsyncSession, origin: Origin) -> Workflow:
     return workflow
 
 
-async def open_request(session: AsyncSession, workflow_id: int, kind: str, wish: Wish) -> Request:
+async def open_request(
+    session: AsyncSession, workflow_id: int, kind: str, wish: Wish, title: str = ""
+) -> Request:
     """Accept what somebody asked for."""
+    act = Act(Did.ASKED, wish.by.id, wish.key, kind)
+    request = await accept(session, workflow_id, kind, act, title)
+    note(session, act, request)
+    return request
+
+
+async def accept(
+    session: AsyncSession, workflow_id: int, kind: str, act: Act, title: str
+) -> Request:
+    """Make the request that follows from what somebody did."""
     request = Request(
-        workflow_id=workflow_id, kind=kind, by=wish.by.id, command_key=wish.key or None
+        workflow_id=workflow_id,
+        kind=kind,
+        by=act.by,
+        command_key=act.key or None,
+        title=title[:MAX_TITLE],
     )
     session.add(request)
     await session.flush()
-    note(session, Act(Did.ASKED, wish.by.id, wish.key, kind), request)
     return request
 
 

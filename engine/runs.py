@@ -8,19 +8,22 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import files, graphs, inquiries, proposals, reading, talk
+from engine import files, graphs, inquiries, proposals, reading, settling, talk
 from engine.advance import move
 from engine.clock import now
 from engine.endings import tell_failure
 from engine.errors import LostLease
 from engine.events import append, tell
 from engine.executor import AgentResult, Step, Usage
+from engine.givens import Given, given
 from engine.inquiries import Asking
 from engine.leases import Claim, Leases
+from engine.masking import Mask
 from engine.matters import Failure, Matter
 from engine.models import Message, Node, Request, Run
 from engine.notices import Heard, TakenOver
 from engine.reading import STEP, WORK, agent
+from engine.settling import Resume
 from engine.spec import File
 from engine.states import TERMINAL, OnFailure, Status
 from engine.store import lock
@@ -39,19 +42,16 @@ class Ending:
     files: tuple[File, ...] = ()  # that the agent has left for people
     asks: Matter | None = None  # what people have to decide before it goes on
 
-
-@dataclass(frozen=True)
-class Given:
-    """What an agent gets beside its task."""
-
-    said: str  # before it was asked for
-    files: tuple[File, ...]
-    taken: bool  # what the last attempt left for people is in the ledger
-    advice: tuple[str, ...] = ()  # what people said to it since
-    before: tuple[Handed, ...] = ()  # what the nodes that it needs, or continues, hand on
-    session_id: str = ""  # of the agent that it continues
-    project: str = ""  # under which its sessions are stored
-    forgotten: bool = False  # that agent had a session, and it is not kept any more
+    def masked(self, mask: Mask) -> "Ending":
+        """The same, with no secret in what the agent said and left for people."""
+        said, check = self.result, self.work.check
+        output, error = mask.text(said.output), mask.text(said.error)
+        return replace(
+            self,
+            result=replace(said, output=output, error=error, data=mask.data(said.data)),
+            work=replace(self.work, check=check and replace(check, tail=mask.text(check.tail))),
+            files=tuple(replace(file, content=mask.content(file.content)) for file in self.files),
+        )
 
 
 @dataclass(frozen=True)
@@ -79,24 +79,21 @@ class Runs:
     async def given(self, claim: Claim) -> Given:
         """What the agent gets beside its task."""
         advice = await self.spoken(claim)
-        before = select(Run.outcome).where(
-            Run.node_id == claim.agent_id, Run.attempt < claim.attempt
-        )
+        resume = await self._resumed(claim)
+        async with self.workflows.db.reading() as session:
+            return await given(session, claim, advice, resume)
+
+    async def _resumed(self, claim: Claim) -> Resume | None:
+        """Where the agent's own session waited; what became of its calls is given only once."""
         async with self.workflows.db.reading() as session:
             node = await session.get_one(Node, claim.agent_id)
-            last = await session.scalar(before.order_by(Run.attempt.desc()).limit(1))
-            came = await files.attached(session, claim.agent_id)
-            known = await talk.session_of(session, node)
-            return Given(
-                node.context,
-                came,
-                last != RunOutcome.LOST,
-                advice,
-                tuple(await reading.behind(session, claim.agent_id)),
-                known,
-                talk.project(node),
-                forgotten=not known and await _has_spoken(session, node.parent_id),
-            )
+        resume = settling.of(node.policy)
+        if resume is None or resume.given_to is not None:
+            return resume and replace(resume, calls=())
+        async with self._writing(claim) as session:
+            node = await session.get_one(Node, claim.agent_id, with_for_update=True)
+            node.policy = settling.noted(node.policy, resume.given(claim.attempt))
+        return resume
 
     async def opened(self, claim: Claim, workspace: str, work: Work) -> None:
         """The workspace is ready; `work` says what is known before the work begins."""
@@ -176,6 +173,7 @@ class Runs:
         match verdict.status:
             case Status.PENDING:
                 await talk.give_again(session, node)
+                await _take_back(session, node)
                 if redo:
                     await graphs.reset(session, [node.id])
                     await graphs.forget_work(session, [node.id])
@@ -211,10 +209,12 @@ def _standing(node: Node, ending: Ending) -> Standing:
     )
 
 
-async def _has_spoken(session: AsyncSession, agent_id: int | None) -> bool:
-    """Whether an agent has had a session."""
-    spoken = select(Run.attempt).where(Run.node_id == agent_id, Run.session_id != "").limit(1)
-    return agent_id is not None and await session.scalar(spoken) is not None
+async def _take_back(session: AsyncSession, node: Node) -> None:
+    """What became of waiting calls is given again if the attempt did not start to go on."""
+    resume = settling.of(node.policy)
+    run = await session.get_one(Run, (node.id, node.attempt))
+    if resume and resume.given_to == node.attempt and run.pid is None:
+        node.policy = settling.noted(node.policy, resume.taken_back())
 
 
 def _spent(usage: Usage) -> dict[str, Any]:

@@ -6,7 +6,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,6 +24,7 @@ from pydantic_settings import (
 
 from engine.errors import ConfigError
 from engine.executor import Sandbox
+from engine.permissions import parse
 
 CI_CONFIGURATION = (
     ".github/**",
@@ -71,14 +80,21 @@ class Limits(Section):
     max_failures: Annotated[int, Field(ge=1)] = 3
     keep_hours: Annotated[float, Field(ge=0)] = 48  # worktrees of ended agents
     disk_gb: Annotated[float, Field(gt=0)] = 20  # all worktrees together
+    keep_days: Annotated[float, Field(ge=1)] = 90  # history of what nobody goes on with
+
+
+def _rule(text: str) -> str:
+    return parse(text).text
 
 
 class AgentPolicy(Section):
     """What agents may do."""
 
     model: str = ""  # "" = the CLI's default
+    broker: bool = True  # agents get a token of their own, not the model's key
     sandbox: Sandbox = Sandbox.AUTO
     network: tuple[str, ...] = ()
+    ask: tuple[Annotated[str, AfterValidator(_rule)], ...] = ()  # tool calls that people decide
 
 
 class Poll(Section):

@@ -2,21 +2,28 @@
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 from uuid import uuid4
 
 from sqlalchemy.engine import make_url
 
+from engine.broker_access import access
+from engine.broker_exchange import Ears
 from engine.claude import ClaudeExecutor
-from engine.environment import cleaned, model_environment
+from engine.environment import cleaned
 from engine.equipment import Tools
 from engine.executor import Executor, Usage
 from engine.janitor import Janitor
 from engine.leases import Leases
+from engine.masking import Mask
 from engine.processes import host_identity
 from engine.repos import Repos
+from engine.retention import Retention
 from engine.runs import Runs
+from engine.scratch import Scratch
 from engine.sessions import Sessions
 from engine.settings import Settings
 from engine.store import Database
@@ -59,6 +66,7 @@ class Listeners:
 
     told: Callable[[], None] = lambda: None  # there is something to tell people
     charged: Callable[[str, str, Usage], None] = lambda *_: None  # repository, person, usage
+    broker: Ears = field(default_factory=Ears)
 
 
 def make_executor(db: Database) -> Executor:
@@ -73,6 +81,7 @@ def make_worker(
     settings = workflows.settings
     host = host_identity()
     name = f"{socket.gethostname()}-{uuid4().hex[:12]}"
+    around = {**outside.environ, **outside.secrets}
     leases = Leases(workflows.db, name, host, settings.poll.lease_seconds)
     tools = Tools(
         runs=Runs(workflows, leases, listeners.charged),
@@ -82,28 +91,46 @@ def make_worker(
         settings=settings,
         host=host,
         environment=cleaned(outside.environ, settings.home.expanduser().resolve() / "agents"),
-        model_environment=model_environment({**outside.environ, **outside.secrets}),
+        model=access(around, listeners.broker, wanted=settings.agent.broker),
         hidden=_hidden(settings, outside),
+        mask=Mask.of(outside.secrets.values()),
     )
     return Worker(tools, leases, workflows, listeners.told)
 
 
 def make_janitor(worker: Worker) -> Janitor:
-    """Who clears away the worktrees on this worker's host."""
+    """Who clears away what nobody needs any more, on this worker's host and in the ledger."""
     tools = worker.tools
 
     def active() -> list[Path]:
         return [at for attempt in worker.attempts.values() if (at := attempt.workspace)]
 
-    return Janitor(
-        worker.workflows.db, tools.host, tools.workshop, tools.settings, tools.trays, active
-    )
+    db, worktrees = worker.workflows.db, tools.workshop.worktrees
+    retention = Retention(db, tools.settings.limits.keep_days)
+    scratch = Scratch(Path(gettempdir()), Path(tools.environment["HOME"]), worktrees.root)
+    common = (db, tools.host, tools.workshop, tools.settings, tools.trays, active)
+    return Janitor(*common, scratch, retention)
 
 
 def _hidden(settings: Settings, outside: Outside) -> tuple[Path, ...]:
+    """What no agent may read, but for what is its own: its worktree, repository, trays.
+
+    Below MAB_HOME lie all agents' worktrees, transcripts and files, and the ledger; among the
+    temporary files what other runs, and other programs of this user, keep for a moment.
+    """
     secret = (outside.user_home / name for name in SECRET_PLACES)
-    ledger = (settings.ledger, *_ledger_files(settings.database))
-    return (*ledger, _trays(settings), outside.config.resolve(), *outside.hidden, *secret)
+    shared = (settings.home.expanduser().resolve(), Path(gettempdir()).resolve())
+    files = (*_ledger_files(settings.database), *_logs())
+    return (*shared, *files, outside.config.resolve(), *outside.hidden, *secret)
+
+
+def _logs() -> Iterator[Path]:
+    """The files that this program writes its log to, where the system tells."""
+    for number in (1, 2):
+        with suppress(OSError):
+            path = Path(f"/dev/fd/{number}").resolve()
+            if path.is_file():
+                yield path
 
 
 def _trays(settings: Settings) -> Path:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,14 +12,13 @@ from engine.audit import Act, Did, note
 from engine.commands import answer, settle
 from engine.errors import NotFound
 from engine.events import append
-from engine.models import Message, Node, Request, Run, SessionEntry
+from engine.models import Message, Node, Run, SessionEntry
+from engine.policy import ONCE, Policy, without
 from engine.reading import WORK
-from engine.requests import Wish, know
+from engine.requests import Wish, accept, know
 from engine.states import TERMINAL, Kind, Status
 from engine.views import Work
 from engine.workflows import Workflows
-
-TITLE = 120  # characters
 
 
 class Became(StrEnum):
@@ -47,18 +47,18 @@ class Talk:
 
         What continues an agent is spoken to in its place. Raises NotFound.
         """
-        async with self.workflows.changing(await self.workflows.workflow_of(agent_id)) as session:
-            await settle(session, wish.key)
+        async with self.workflows.changing_agent(agent_id, wish) as (session, node):
             await know(session, wish.by)
-            tail = await _tail(session, agent_id)
+            tail = await _tail(session, node)
+            act = Act(Did.SAID, wish.by.id, wish.key, text)
             if tail.status in TERMINAL:
-                node = await continue_with(session, tail, text, wish.by.id, wish.key)
-                said = Said(Became.FOLLOW_UP, node.id)
+                following = await continue_with(session, tail, act)
+                said = Said(Became.FOLLOW_UP, following.id)
             else:
                 key = wish.key or None
                 session.add(Message(node_id=tail.id, author=wish.by.id, text=text, key=key))
                 said = Said(Became.INSTRUCTION, tail.id)
-            note(session, Act(Did.SAID, wish.by.id, wish.key, text), tail)
+            note(session, act, tail)
             outcome = f"{said.became} {said.agent_id}"
             await answer(session, wish.key, outcome, wish.reply(said.agent_id))
             return said
@@ -78,11 +78,10 @@ class Talk:
             return done
 
 
-async def _tail(session: AsyncSession, agent_id: int) -> Node:
+async def _tail(session: AsyncSession, node: Node) -> Node:
     """The last of those who continue an agent one after the other."""
-    node = await session.get_one(Node, agent_id, with_for_update=True)
     if node.kind is not Kind.AGENT:
-        raise NotFound(f"there is no agent {agent_id}")
+        raise NotFound(f"there is no agent {node.id}")
     while node.status in TERMINAL and (following := await _following(session, node)):
         node = following
     return node
@@ -97,27 +96,27 @@ async def _following(session: AsyncSession, node: Node) -> Node | None:
     return (await session.scalars(last)).one_or_none()
 
 
-async def continue_with(
-    session: AsyncSession, before: Node, text: str, by: str, key: str = ""
-) -> Node:
+async def continue_with(session: AsyncSession, before: Node, said: Act) -> Node:
     """A new agent that goes on with the branch and the session of one that has ended.
 
     One whose plan waits proposes another version of it.
     """
-    again = await proposals.again(session, before)
-    request, context = again or (await _request(session, before, text, by, key), "")
+    request, context = await proposals.again(session, before) or (
+        await accept(session, before.workflow_id, "follow_up", said, said.detail),
+        "",
+    )
     node = Node(
         workflow_id=before.workflow_id,
         request_id=request.id,
         parent_id=before.id,
         role=before.role,
-        task=text,
+        task=said.detail,
         context=context,
         repo=before.repo,
         base=before.base,
-        requested_by=by,
+        requested_by=said.by,
         max_failures=before.max_failures,
-        policy={**_plain(before), "project": project(before)},
+        policy={**_plain(before), Policy.PROJECT: project(before)},
         branch=before.branch,
         commit_sha=before.commit_sha,
         work=_onward(before),
@@ -128,30 +127,15 @@ async def continue_with(
     return node
 
 
-async def _request(session: AsyncSession, before: Node, text: str, by: str, key: str) -> Request:
-    request = Request(
-        workflow_id=before.workflow_id,
-        kind="follow_up",
-        by=by,
-        command_key=key or None,
-        title=text[:TITLE],
-    )
-    session.add(request)
-    await session.flush()
-    return request
-
-
 def project(node: Node) -> str:
     """Under which name the sessions of a chain of agents are stored."""
-    return str(node.policy.get("project") or f"agent:{node.id}")
+    return str(node.policy.get(Policy.PROJECT) or f"agent:{node.id}")
 
 
-def _plain(node: Node) -> dict[str, object]:
+def _plain(node: Node) -> dict[str, Any]:
     """The policy without what was decided about that one run."""
-    once = {"merges", "approved", "conflict", "lands", "onto", "of"}
-    if not proposals.plans(node):
-        once.add("reads_only")
-    return {name: value for name, value in node.policy.items() if name not in once}
+    once = ONCE if proposals.plans(node) else ONCE | {Policy.READS_ONLY}
+    return without(node.policy, once)
 
 
 def _onward(node: Node) -> dict[str, object] | None:
@@ -211,6 +195,6 @@ async def follow_leftovers(session: AsyncSession, node: Node) -> None:
     if not left:
         return
     text = "\n\n".join(message.text for message in left)
-    await continue_with(session, node, text, left[-1].author)
+    await continue_with(session, node, Act(Did.SAID, left[-1].author, detail=text))
     for message in left:
         message.taken_by = node.attempt

@@ -98,6 +98,35 @@ class Handed:
     data: Mapping[str, Any] | None = None  # its structured answer
 
 
+class Stage(StrEnum):
+    """How far an agent's last attempt came."""
+
+    QUEUED = "queued"  # no worker has taken it
+    PREPARING = "preparing"  # its worktree was made ready, `setup` included
+    WORKING = "working"
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """What somebody said to an agent."""
+
+    by: Person
+    text: str  # its beginning
+
+
+@dataclass(frozen=True)
+class Account:
+    """How far an agent came that was stopped or failed, beside its work."""
+
+    stage: Stage
+    by: Person | None = None  # who stopped it
+    last: Step | None = None  # the newest that is known
+    under_way: tuple[Step, ...] | None = None  # begun, no result recorded; None: not known
+    held: tuple[Step, ...] = ()  # tool calls that waited for people, and were not carried out
+    untold: tuple[Instruction, ...] = ()  # that no run was given, the first of them
+    more_untold: int = 0  # beside these
+
+
 @dataclass(frozen=True)
 class NodeView:
     """Everything that people may see of one node."""
@@ -139,6 +168,7 @@ class NodeView:
     skipped_for: int | None = None  # the node because of which it was skipped
     asks: InquiryKind | None = None  # waiting: what people are asked
     lands: str = ""  # the commit that it brings into a base branch, with no model
+    account: Account | None = None  # in what tells how it ended: how far it came
 
 
 @dataclass(frozen=True)

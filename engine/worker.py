@@ -63,6 +63,7 @@ class Worker:
         started = await asyncio.to_thread(processes.started_at, pid)
         await self.leases.register(Offer(self.slots, self.repos, version, pid, started))
         await self.bury_dead()
+        await self.tools.model.open()
 
     async def tick(self) -> None:
         """Stop what was cancelled, close what was lost, claim what is pending."""
@@ -109,6 +110,7 @@ class Worker:
                 log.warning("lease lost; nothing more is said about this run")
             finally:
                 self.attempts.pop(claim.key, None)
+                self.tools.model.dismiss(claim.marker)
         await self._after()
 
     async def _ending(self, attempt: Attempt) -> Ending:
@@ -230,6 +232,7 @@ class Worker:
             await self._settle(None)
         else:
             await self.leases.leave()
+        await self.tools.model.close()
 
     async def _settle(self, seconds: float | None) -> None:
         if self._tasks:

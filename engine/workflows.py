@@ -9,16 +9,16 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import brake, files, inquiries, reading
-from engine.advance import admissible, advance, first_in_line, move
+from engine.advance import admissible, advance, first_in_line, stop
 from engine.audit import Act, Did, note
 from engine.commands import answer, settle
 from engine.errors import InvalidSpec, NotFound, StaleMove
 from engine.events import append, tell
-from engine.gates import SPAN
 from engine.models import Node, Workflow
 from engine.models.graph import UNFINISHED
 from engine.nodes import agent_node
 from engine.notices import DiffAsked, GraphAsked
+from engine.policy import Policy
 from engine.requests import Wish, know, open_request, refuse_repetition, thread_of
 from engine.settings import Settings
 from engine.spec import AgentSpec
@@ -44,6 +44,15 @@ class Workflows:
                 raise NotFound(f"there is no workflow {workflow_id}")
             yield session
             await advance(session, workflow_id, self.settings.limits.per_user)
+
+    @asynccontextmanager
+    async def changing_agent(
+        self, agent_id: int, wish: Wish
+    ) -> AsyncIterator[tuple[AsyncSession, Node]]:
+        """`changing` by a command about one agent, which it locks; the command is settled."""
+        async with self.changing(await self.workflow_of(agent_id)) as session:
+            await settle(session, wish.key)
+            yield session, await session.get_one(Node, agent_id, with_for_update=True)
 
     async def start(
         self, spec: AgentSpec, wish: Wish, policy: Mapping[str, Any] | None = None
@@ -86,9 +95,7 @@ class Workflows:
         A running one is asked to stop: its worker ends it, keeps its work and reports.
         Raises NotFound; StaleMove when it has ended already.
         """
-        async with self.changing(await self.workflow_of(agent_id)) as session:
-            await settle(session, wish.key)
-            node = await session.get_one(Node, agent_id, with_for_update=True)
+        async with self.changing_agent(agent_id, wish) as (session, node):
             was = node.status
             if was in TERMINAL:
                 raise StaleMove(f"agent {agent_id} is {was} already")
@@ -123,11 +130,9 @@ class Workflows:
 
         Raises NotFound for a gate behind which there is no one line of changes.
         """
-        async with self.changing(await self.workflow_of(agent_id)) as session:
-            await settle(session, wish.key)
-            node = await session.get_one(Node, agent_id, with_for_update=True)
+        async with self.changing_agent(agent_id, wish) as (session, node):
             view = await reading.agent(session, agent_id)
-            shown = view if node.kind is Kind.AGENT else _spanned(view, node.policy.get(SPAN))
+            shown = view if node.kind is Kind.AGENT else _spanned(view, node.policy)
             tell(session, node.workflow_id, DiffAsked(shown), node)
             await answer(session, wish.key, f"diff {agent_id}", wish.reply(agent_id))
 
@@ -195,21 +200,14 @@ class Workflows:
         return found
 
 
-def _spanned(gate: NodeView, span: Mapping[str, str] | None) -> NodeView:
+def _spanned(gate: NodeView, policy: Mapping[str, Any]) -> NodeView:
     """A gate with the changes that it is about."""
-    if not span:
+    if not (span := policy.get(Policy.SPAN)):
         raise NotFound(f"gate {gate.key} has no diff of its own; look at those of its steps")
     work = Work(base_commit=span["since"], commit=span["commit"])
     return replace(gate, repo=span["repo"], work=work)
 
 
 async def _stop(session: AsyncSession, node: Node, wish: Wish) -> None:
-    """Cancel a node that has not ended; one that runs is ended by its worker."""
-    by = wish.by.id
-    note(session, Act(Did.STOPPED, by, wish.key), node)
-    if node.status is Status.ACTIVE:
-        node.cancelled_by, node.redo = by, False
-        append(session, node, "agent.cancelling", {"by": by})
-    else:
-        await inquiries.withdraw(session, [node.id])
-        await move(session, node, Status.CANCELLED, cancelled_by=by)
+    note(session, Act(Did.STOPPED, wish.by.id, wish.key), node)
+    await stop(session, node, wish.by.id)

@@ -1,6 +1,7 @@
 """What every test may use: both databases, migrated and empty."""
 
 import asyncio
+import gc
 import os
 import shutil
 import sqlite3
@@ -17,11 +18,25 @@ from engine.settings import async_url
 from engine.store import Database
 
 KINDS = ("sqlite", "postgresql")
+# For tests of what is said, shown and allowed, and of what agents do: none of it depends on where
+# the ledger lies. What is written at the same time, or in an order that matters, keeps both.
+ONE_DATABASE = pytest.mark.parametrize("database_kind", ["sqlite"])
+CARELESS = ("fsync = off", "full_page_writes = off", "autovacuum = off", "jit = off")
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage less often, and not among the thousands of tests: they stay to the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server: the one that is named, or the one in the test wheel."""
+    """The URL of a PostgreSQL server: the one that is named, or the one in the test wheel.
+
+    Ours need not survive a loss of power, for which it would wait at the end of each transaction.
+    """
     named = os.environ.get("TEST_DATABASE_URL")
     if named:
         yield named
@@ -31,6 +46,9 @@ def postgres() -> Iterator[str]:
     directory = tempfile.mkdtemp(prefix="mab-postgres-")  # a short path: it holds a socket
     server = get_server(Path(directory) / "data", cleanup_mode="delete")
     try:
+        for setting in CARELESS:
+            _administer(server.get_uri(), f"ALTER SYSTEM SET {setting}")
+        _administer(server.get_uri(), "SELECT pg_reload_conf()")
         yield server.get_uri()
     finally:
         server.cleanup()
@@ -64,12 +82,22 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database_url(
-    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[str]:
+def ledger_place(tmp_path: Path) -> Iterator[Path]:
+    """Where the file of SQLite lies: in memory, since nothing has to survive a loss of power."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    made = Path(tempfile.mkdtemp(prefix="mab-", dir=memory))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a migrated, empty database."""
     if database_kind == "sqlite":
-        file = tmp_path / "ledger" / "mab.db"
+        file = request.getfixturevalue("ledger_place") / "ledger" / "mab.db"
         file.parent.mkdir()
         file.write_bytes(request.getfixturevalue("migrated").read_bytes())
         yield f"sqlite:///{file}"

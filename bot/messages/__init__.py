@@ -24,7 +24,7 @@ from bot.messages.buttons import (
     VIEW_DIFF,
 )
 from bot.messages.card import card
-from bot.messages.denials import denied, nobody_could
+from bot.messages.denials import denied, nobody_could, nobody_permits
 from bot.messages.graph import graph, plan_graph
 from bot.messages.history import logs
 from bot.messages.inquiry import closed, opened
@@ -36,6 +36,7 @@ from bot.messages.misfits import (
     not_a_step,
     nothing_before,
     press_again,
+    which_to_stop,
 )
 from bot.messages.plan import Terms
 from bot.messages.recipes import listed as recipes_listed
@@ -62,13 +63,19 @@ from bot.messages.replies import (
     which_agent,
     which_repo,
 )
+from bot.messages.spending import nearing
 from bot.messages.summary import node_failed, summed_up
 from bot.messages.terminal import diff_file, ended, taken_over
 from bot.messages.told import (
+    asked_since,
     decided_late,
     goes_on,
     graph_follows,
+    has_been_decided,
     has_voted,
+    must_be_answered,
+    must_be_read,
+    nothing_answered,
     passed_on,
     plan_changed,
     planned,
@@ -105,6 +112,7 @@ __all__ = [
     "Terms",
     "added",
     "already_started",
+    "asked_since",
     "audit",
     "cannot_skip",
     "card",
@@ -119,19 +127,25 @@ __all__ = [
     "goes_on",
     "graph",
     "graph_follows",
+    "has_been_decided",
     "has_ended",
     "has_voted",
     "helped",
     "is_gate",
     "listing",
     "logs",
+    "must_be_answered",
+    "must_be_read",
+    "nearing",
     "no_workflow",
     "nobody_could",
+    "nobody_permits",
     "node_failed",
     "not_a_step",
     "not_ended",
     "not_found",
     "not_in_channel",
+    "nothing_answered",
     "nothing_before",
     "opened",
     "passed_on",
@@ -157,6 +171,7 @@ __all__ = [
     "which_agent",
     "which_inquiry",
     "which_repo",
+    "which_to_stop",
     "whoami",
     "workflow_ended",
     "workflow_stopping",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.messages.words import bounded, clean, units
+from bot.messages.words import bounded, clean, notification, units
 
 Block = dict[str, Any]
 
@@ -66,6 +66,11 @@ def plain(text: str, limit: int = SECTION, *, accessory: Block | None = None) ->
 def mrkdwn(text: str) -> Block:
     """A section of our own words; what others wrote is escaped or in code."""
     return {"type": "section", "text": _mrkdwn(text)}
+
+
+def line(said: str) -> Message:
+    """A message that is one sentence, in plain text."""
+    return Message(notification(said), [plain(said)])
 
 
 def context(*texts: str) -> Block:
@@ -143,17 +148,22 @@ def select(label: str, action: str, options: Sequence[tuple[str, str]]) -> Block
 def items(lines: Sequence[Item]) -> Block:
     """A list, each line at its depth; nothing in it can be markup."""
     lists: list[Block] = []
-    for line in lines:
-        if not lists or lists[-1]["indent"] != line.indent:
-            shape = {"type": "rich_text_list", "style": "bullet", "indent": line.indent}
+    for item in lines:
+        if not lists or lists[-1]["indent"] != item.indent:
+            shape = {"type": "rich_text_list", "style": "bullet", "indent": item.indent}
             lists.append({**shape, "elements": []})
-        lists[-1]["elements"].append(rich_section(*line.parts))
+        lists[-1]["elements"].append(rich_section(*item.parts))
     return {"type": "rich_text", "elements": lists}
 
 
 def rich(*parts: Block) -> Block:
     """A line of rich text."""
     return {"type": "rich_text", "elements": [rich_section(*parts)]}
+
+
+def quote(text: str) -> Block:
+    """What somebody said, set off from our words; nothing in it can be markup."""
+    return {"type": "rich_text", "elements": [{"type": "rich_text_quote", "elements": [run(text)]}]}
 
 
 def rich_section(*parts: Block) -> Block:
@@ -193,6 +203,13 @@ def asking(confirm: Confirm) -> Block:
         "deny": {"type": "plain_text", "text": confirm.no},
         "style": "danger",
     }
+
+
+def exactly(confirm: Confirm) -> Block:
+    """The question before something is allowed, its text letter for letter."""
+    shown = {"type": "plain_text", "text": confirm.text, "emoji": False}
+    asked = {key: value for key, value in asking(confirm).items() if key != "style"}
+    return {**asked, "text": shown}
 
 
 def weight(made: Any) -> int:

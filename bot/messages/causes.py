@@ -48,9 +48,9 @@ ADVICE = {
     ),
     Cause.BUDGET: Advice(
         "it ran out of budget",
-        "It used up its budget and was stopped; what it had done is kept.",
-        "Spawn it again with more, `--budget 10`, or give it a smaller task. A budget that it "
-        "shares with others is named below, with its setting.",
+        "Its budget is used up; what it had done is kept.",
+        "Retry gives it its own budget anew. A budget that it shares with others is named below, "
+        "with its setting.",
     ),
     Cause.TURNS: Advice(
         "it ran out of turns",

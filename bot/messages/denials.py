@@ -47,6 +47,15 @@ def nobody_could(typed: str, action: Action = Action.APPROVE) -> Message:
     return Message(said, [blocks.mrkdwn(f"{said} {missing}"), *quoted(typed)])
 
 
+def nobody_permits(typed: str) -> Message:
+    """Agents have to ask for some tool calls, and nobody could allow those of the asker."""
+    said = "Nothing was started: nobody could allow what such an agent has to ask for."
+    why = "`[agent] ask` of mab.toml names tool calls that somebody has to allow."
+    who = "Name somebody else than you in `[access] approve` or `admin` there"
+    lift = f"{who}, or set `{LIFTING[Action.APPROVE]}`."
+    return Message(said, [blocks.mrkdwn(f"{said} {why} {lift}"), *quoted(typed)])
+
+
 def _remedy(setting: Setting | None) -> str:
     """What would have to change for somebody to be allowed."""
     if setting is None:

@@ -34,22 +34,22 @@ def edit_plan(inquiry: Inquiry, text: str, channel: str) -> View:
     """The plan as text, to be changed; one that is too long says how else it is changed."""
     title = f"Plan w{inquiry.workflow_id}"
     if words.units(words.clean(text)) > LONGEST:
-        return _view(EDIT_PLAN, title, "", [_too_long(text)], _about(inquiry.value, channel))
-    field = _text("The steps", text, "One step per line, for example “test: Write tests”.")
-    return _view(EDIT_PLAN, title, "Change", [field], _about(inquiry.value, channel))
+        return modal(EDIT_PLAN, title, "", [_too_long(text)], carried(inquiry.value, channel))
+    field = entry("The steps", text, "One step per line, for example “test: Write tests”.")
+    return modal(EDIT_PLAN, title, "Change", [field], carried(inquiry.value, channel))
 
 
 def send_back(inquiry: Inquiry, channel: str) -> View:
     """Which step does it again, and what it is told."""
     ancestors = inquiry.matter.ancestors if isinstance(inquiry.matter, Gate) else ()
-    fields = [*_targets(ancestors), _text("What should be different?")]
-    return _view(SENDING_BACK, "Send it back", "Send back", fields, _about(inquiry.value, channel))
+    fields = [*_targets(ancestors), entry("What should be different?")]
+    return modal(SENDING_BACK, "Send it back", "Send back", fields, carried(inquiry.value, channel))
 
 
 def commenting(inquiry: Inquiry, channel: str) -> View:
     """Approve or reject with a comment, which the next agents are given."""
-    fields = [_decision(), _text("Comment", hint="The agents that follow are given it.")]
-    return _view(COMMENTING, "Decide", "Decide", fields, _about(inquiry.value, channel))
+    fields = [deciding(LABELS), entry("Comment", hint="The agents that follow are given it.")]
+    return modal(COMMENTING, "Decide", "Decide", fields, carried(inquiry.value, channel))
 
 
 def advise(about: Inquiry | NodeView, channel: str) -> View:
@@ -57,8 +57,8 @@ def advise(about: Inquiry | NodeView, channel: str) -> View:
     value = about.value if isinstance(about, Inquiry) else str(about.id)
     node = about.node if isinstance(about, Inquiry) else about
     title = words.bounded(f"Retry {naming.node(node)}" if node else "Retry", 24)
-    field = _text("What should it do differently?", hint="For example: use pytest instead.")
-    return _view(ADVISING, title, "Retry", [field], _about(value, channel))
+    field = entry("What should it do differently?", hint="For example: use pytest instead.")
+    return modal(ADVISING, title, "Retry", [field], carried(value, channel))
 
 
 def entered(view: Mapping[str, Any]) -> Entered:
@@ -74,24 +74,27 @@ def entered(view: Mapping[str, Any]) -> Entered:
     return Entered(str(view.get("callback_id") or ""), value, channel, text, **chosen)
 
 
-def _view(form: str, title: str, submit: str, fields: Sequence[Block], about: str) -> View:
-    sends = {"submit": _plain(submit)} if submit else {}
+def modal(form: str, title: str, submit: str, fields: Sequence[Block], about: str) -> View:
+    """A form; `about` is what `carried` makes. Without `submit` it can only be closed."""
+    sends = {"submit": worded(submit)} if submit else {}
     return {
         "type": "modal",
         "callback_id": form,
-        "title": _plain(title),
+        "title": worded(title),
         **sends,
-        "close": _plain("Cancel" if submit else "Close"),
+        "close": worded("Cancel" if submit else "Close"),
         "blocks": list(fields),
         "private_metadata": about,
     }
 
 
-def _about(value: str, channel: str) -> str:
+def carried(value: str, channel: str) -> str:
+    """What a form brings back: the value of the button that opened it, and where that was."""
     return f"{value} {channel}"[:METADATA]
 
 
-def _text(label: str, initial: str = "", hint: str = "") -> Block:
+def entry(label: str, initial: str = "", hint: str = "") -> Block:
+    """A field for text."""
     element = {
         "type": "plain_text_input",
         "action_id": TEXT,
@@ -99,8 +102,8 @@ def _text(label: str, initial: str = "", hint: str = "") -> Block:
         "max_length": LONGEST,
     }
     given = {"initial_value": words.clean(initial)} if initial else {}
-    hinted = {"hint": _plain(hint)} if hint else {}
-    shape = {"type": "input", "block_id": TEXT, "label": _plain(label), **hinted}
+    hinted = {"hint": worded(hint)} if hint else {}
+    shape = {"type": "input", "block_id": TEXT, "label": worded(label), **hinted}
     return {**shape, "element": {**element, **given}}
 
 
@@ -111,14 +114,15 @@ def _targets(ancestors: Sequence[str]) -> list[Block]:
         return []
     element = blocks.select("Choose a step", TARGET, [(name, name) for name in names])
     first = {**element, "initial_option": element["options"][0]}
-    label = _plain("Which step does it again?")
+    label = worded("Which step does it again?")
     return [{"type": "input", "block_id": TARGET, "label": label, "element": first}]
 
 
-def _decision() -> Block:
-    options = [{"text": _plain(label), "value": value} for value, label in LABELS.items()]
+def deciding(labels: Mapping[Decision, str]) -> Block:
+    """A choice among decisions."""
+    options = [{"text": worded(label), "value": value} for value, label in labels.items()]
     element = {"type": "radio_buttons", "action_id": DECISION, "options": options}
-    return {"type": "input", "block_id": DECISION, "label": _plain("Decision"), "element": element}
+    return {"type": "input", "block_id": DECISION, "label": worded("Decision"), "element": element}
 
 
 def _too_long(text: str) -> Block:
@@ -130,5 +134,6 @@ def _too_long(text: str) -> Block:
     )
 
 
-def _plain(text: str) -> Block:
+def worded(text: str) -> Block:
+    """Plain text, as labels and titles are."""
     return {"type": "plain_text", "text": text}

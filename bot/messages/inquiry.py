@@ -1,28 +1,42 @@
 """What people are asked, with buttons; and the same without them, once it is decided. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
-from bot.messages import blocks, buttons, matters, naming, outcomes, plan, words
+from bot.messages import (
+    blocks,
+    buttons,
+    matters,
+    naming,
+    outcomes,
+    permission,
+    plan,
+    purses,
+    questions,
+    words,
+)
+from bot.messages.asked import Asked
+from bot.messages.asked import name as name_of
+from bot.messages.asked import task as task_of
 from bot.messages.blocks import Block, Message
 from bot.messages.plan import Terms
-from engine import Conflict, Failure, Gate, Inquiry, InquiryStatus, Merge, Plan, Push
+from engine import (
+    Budget,
+    Conflict,
+    Failure,
+    Gate,
+    Inquiry,
+    InquiryKind,
+    InquiryStatus,
+    Merge,
+    Plan,
+    Push,
+    Question,
+    Tool,
+)
 
 TERMS = Terms()
 REPLY = "Reply in this thread to have the plan changed"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One rendering of what is asked."""
-
-    head: str  # of the message, in mrkdwn
-    question: str  # in a notification, once it is open
-    about: str  # in a notification, once it is closed
-    body: tuple[Block, ...]
-    buttons: tuple[Block, ...]
-    detail: str = ""  # what others wrote, after the question
 
 
 def opened(
@@ -33,18 +47,19 @@ def opened(
     `again` is for what was asked before, reminded of or changed; `terms` are for plans.
     """
     asked = _asked(inquiry, terms)
-    calling = _calling(deciders)
+    calling = _calling(inquiry, deciders)
     lead = [blocks.mrkdwn(_again(inquiry))] if again else []
     seen = [
         *lead,
         blocks.mrkdwn(f"{asked.head}\n{calling}"),
         *asked.body,
         *outcomes.comments(inquiry),
-        blocks.context(outcomes.votes(inquiry), _until(inquiry)),
-        blocks.actions(*asked.buttons),
+        blocks.context(outcomes.votes(inquiry), _until(inquiry), questions.hint(inquiry)),
+        *([blocks.actions(*asked.buttons)] if asked.buttons else []),
     ]
     prefix = _prefix(inquiry) if again else ""
-    return Message(words.notification(f"{prefix}{asked.question}", asked.detail), seen)
+    told = words.notification(f"{prefix}{asked.question}", asked.detail)
+    return Message(told, seen, None if again else asked.file)
 
 
 def closed(inquiry: Inquiry, *, terms: Terms = TERMS) -> Message:
@@ -52,7 +67,7 @@ def closed(inquiry: Inquiry, *, terms: Terms = TERMS) -> Message:
     asked = _asked(inquiry, terms)
     seen = [
         blocks.mrkdwn(f"{asked.head}\n{outcomes.closing(inquiry)}"),
-        *(_without_buttons(block) for block in asked.body),
+        *(_without_buttons(block) for block in asked.body if block["type"] != "actions"),
         *outcomes.comments(inquiry),
     ]
     told = f"{outcomes.word(inquiry)}: {asked.about}"
@@ -63,10 +78,11 @@ def _without_buttons(block: Block) -> Block:
     return {key: value for key, value in block.items() if key != "accessory"}
 
 
-def _calling(deciders: Sequence[str]) -> str:
+def _calling(inquiry: Inquiry, deciders: Sequence[str]) -> str:
     if not deciders:
         return "*Nobody can decide this at present*; `[access] approve` in `mab.toml` says who may."
-    return f"Who decides: {naming.people(deciders)}"
+    does = "answers" if inquiry.kind is InquiryKind.QUESTION else "decides"
+    return f"Who {does}: {naming.people(deciders)}"
 
 
 def _again(inquiry: Inquiry) -> str:
@@ -92,16 +108,33 @@ def _asked(inquiry: Inquiry, terms: Terms) -> Asked:
             return _plan(inquiry, proposed, terms)
         case Gate() as gate:
             return _gate(inquiry, gate)
-        case Push() as push:
-            return _push(inquiry, push)
+        case Push() | Merge() as leaving:
+            return _of_commit(inquiry, leaving)
         case Conflict() as conflict:
             return _conflict(inquiry, conflict)
         case Failure() as failure:
             return _failure(inquiry, failure)
-        case Merge() as merge:
-            return _merge(inquiry, merge)
+        case Tool() | Question() | Budget() as midway:
+            return _midway(inquiry, midway)
         case other:
             assert_never(other)
+
+
+def _of_commit(inquiry: Inquiry, matter: Push | Merge) -> Asked:
+    if isinstance(matter, Push):
+        return _push(inquiry, matter)
+    return _merge(inquiry, matter)
+
+
+def _midway(inquiry: Inquiry, matter: Tool | Question | Budget) -> Asked:
+    """What an agent waits for in the midst of its work."""
+    match matter:
+        case Tool():
+            return permission.asking(inquiry, matter)
+        case Question():
+            return questions.asking(inquiry, matter)
+        case Budget():
+            return purses.asking(inquiry, matter)
 
 
 def _plan(inquiry: Inquiry, proposed: Plan, terms: Terms) -> Asked:
@@ -125,7 +158,7 @@ def _plan(inquiry: Inquiry, proposed: Plan, terms: Terms) -> Asked:
 
 
 def _gate(inquiry: Inquiry, gate: Gate) -> Asked:
-    name = _name(inquiry)
+    name = name_of(inquiry)
     back = [buttons.of(inquiry, "Send back…", buttons.SEND_BACK)] if gate.ancestors else []
     since = [buttons.since_gate(inquiry.node.id)] if gate.since and inquiry.node else []
     question = [blocks.plain(gate.question)] if gate.question.strip() else []
@@ -147,7 +180,7 @@ def _gate(inquiry: Inquiry, gate: Gate) -> Asked:
 
 
 def _push(inquiry: Inquiry, push: Push) -> Asked:
-    name, files = _name(inquiry), words.count(len(push.paths), "protected file")
+    name, files = name_of(inquiry), words.count(len(push.paths), "protected file")
     diff = [buttons.diff(inquiry.node.id)] if inquiry.node else []
     return Asked(
         f"*{naming.first(name)} changed {files}: push its branch?*",
@@ -159,12 +192,12 @@ def _push(inquiry: Inquiry, push: Push) -> Asked:
             buttons.of(inquiry, "Leave it here", buttons.REJECT),
             *diff,
         ),
-        _task(inquiry),
+        task_of(inquiry),
     )
 
 
 def _conflict(inquiry: Inquiry, conflict: Conflict) -> Asked:
-    name, files = _name(inquiry), words.count(len(conflict.files), "file")
+    name, files = name_of(inquiry), words.count(len(conflict.files), "file")
     return Asked(
         f"*{naming.first(name)} waits: a merge conflict in {files}. Who resolves it?*",
         f"Merge conflict before {name}, in {files}: who resolves it?",
@@ -179,7 +212,7 @@ def _conflict(inquiry: Inquiry, conflict: Conflict) -> Asked:
 
 
 def _failure(inquiry: Inquiry, failure: Failure) -> Asked:
-    name = _name(inquiry)
+    name = name_of(inquiry)
     return Asked(
         f"*{naming.first(name)} failed: try it again, or go on without it?*",
         f"{naming.first(name)} failed: try it again, or go on without it?",
@@ -191,12 +224,12 @@ def _failure(inquiry: Inquiry, failure: Failure) -> Asked:
             buttons.of(inquiry, "Skip", buttons.SKIP_ASKED),
             buttons.of(inquiry, "Stop", buttons.REJECT),
         ),
-        _task(inquiry),
+        task_of(inquiry),
     )
 
 
 def _merge(inquiry: Inquiry, merge: Merge) -> Asked:
-    name = f"agent {merge.agent_id}" if merge.agent_id else _name(inquiry)
+    name = f"agent {merge.agent_id}" if merge.agent_id else name_of(inquiry)
     onto = words.bounded(words.flat(merge.onto), naming.TITLE)
     agent = merge.agent_id or (inquiry.node.id if inquiry.node else 0)
     diff = [buttons.diff(agent)] if agent else []
@@ -210,13 +243,5 @@ def _merge(inquiry: Inquiry, merge: Merge) -> Asked:
             buttons.of(inquiry, "Do not merge", buttons.REJECT),
             *diff,
         ),
-        "" if merge.agent_id else _task(inquiry),
+        "" if merge.agent_id else task_of(inquiry),
     )
-
-
-def _name(inquiry: Inquiry) -> str:
-    return naming.node(inquiry.node) if inquiry.node else f"w{inquiry.workflow_id}"
-
-
-def _task(inquiry: Inquiry) -> str:
-    return inquiry.node.task if inquiry.node else ""

@@ -1,8 +1,13 @@
 """What people are answered whose command does not fit what it is about. Pure."""
 
-from bot.messages import blocks, words
+from collections.abc import Sequence
+
+from bot.messages import blocks, buttons, naming, words
 from bot.messages.blocks import Message
 from engine import NodeView
+
+STOPPABLE = 12  # that are named
+TASK = 150  # characters
 
 
 def is_gate(gate: NodeView, verb: str) -> Message:
@@ -37,6 +42,22 @@ def not_a_step(thread_has: int) -> Message:
         f"{words.count(thread_has, 'agent')} could be meant. Begin with the step's key or the "
         "agent's number: `12: use sqlite`."
     )
+
+
+def which_to_stop(nodes: Sequence[NodeView]) -> Message:
+    """Something is to be stopped, and several have not ended; they are of one workflow."""
+    said = "Which agent? Nothing was stopped. Press Stop, or type its number: `stop 12`"
+    more = len(nodes) - STOPPABLE
+    lines = [blocks.plain(_named(node), accessory=buttons.stop(node)) for node in nodes[:STOPPABLE]]
+    rest = [blocks.context(f"and {more:,} more")] if more > 0 else []
+    together = blocks.actions(buttons.stop_all(nodes[0].workflow_id))
+    title = words.notification(said.replace("`", ""))
+    return Message(title, [blocks.mrkdwn(said), *lines, *rest, together])
+
+
+def _named(node: NodeView) -> str:
+    key = f" ({naming.node(node)})" if node.key else ""
+    return f"{node.id}{key}: {words.bounded(words.flat(node.task), TASK)}"
 
 
 def _line(said: str) -> Message:

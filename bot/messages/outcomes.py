@@ -1,10 +1,10 @@
 """How inquiries stand: who decided what, and when. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.messages import blocks, naming, words
 from bot.messages.blocks import Block
-from engine import Decision, Inquiry, InquiryKind, InquiryStatus, Vote
+from engine import Decision, Inquiry, InquiryKind, InquiryStatus, Vote, parts, undecided
 
 COMMENTS = 5  # that are shown
 COMMENT = 300  # characters
@@ -27,12 +27,30 @@ SAID: Mapping[InquiryKind, Mapping[Decision, str]] = {
         Decision.REJECT: "Stopped",
     },
     InquiryKind.MERGE: {Decision.APPROVE: "Merge approved", Decision.REJECT: "Not merged"},
+    InquiryKind.TOOL: {
+        Decision.APPROVE: "Allowed",
+        Decision.ALWAYS: "Allowed for this agent",
+        Decision.REJECT: "Denied",
+    },
+    InquiryKind.QUESTION: {
+        Decision.ANSWER: "Answered",
+        Decision.REJECT: "Left to the agent",
+    },
+    InquiryKind.BUDGET: {Decision.APPROVE: "Raised", Decision.REJECT: "Stopped here"},
+}
+PARTS: Mapping[Decision, str] = {  # of one call or question
+    Decision.APPROVE: "Allowed once",
+    Decision.ALWAYS: "Allowed for this agent",
+    Decision.ANSWER: "Answered",
 }
 LAPSE: Mapping[InquiryKind, str] = {
     InquiryKind.PLAN: "the plan is discarded",
     InquiryKind.PUSH: "the branch stays where it is",
     InquiryKind.FAILURE: "it stays failed",
     InquiryKind.MERGE: "nothing is merged",
+    InquiryKind.TOOL: "it is denied, and the agent is told",
+    InquiryKind.QUESTION: "the agent decides itself",
+    InquiryKind.BUDGET: "the agent stops here",
 }
 
 
@@ -51,8 +69,37 @@ def _word(inquiry: Inquiry) -> str:
         case InquiryStatus.WITHDRAWN:
             return "Not asked any more"
         case _:
-            named = SAID.get(inquiry.kind, {})
-            return named.get(inquiry.decision, "Decided") if inquiry.decision else "Decided"
+            return _in_part(inquiry) or _decided(inquiry)
+
+
+def _decided(inquiry: Inquiry) -> str:
+    named = SAID.get(inquiry.kind, {})
+    return named.get(inquiry.decision, "Decided") if inquiry.decision else "Decided"
+
+
+def _in_part(inquiry: Inquiry) -> str:
+    """How many of several calls or questions were decided in favour; "" where all are alike."""
+    total = len(parts(inquiry.matter))
+    favourable = sum(vote.decision is not Decision.REJECT for vote in inquiry.votes)
+    once = {vote.decision for vote in inquiry.votes}
+    if total < 2 or len(once) < 2:
+        return ""
+    return f"{favourable} of {total} {_past(inquiry)}"
+
+
+def _past(inquiry: Inquiry) -> str:
+    return "answered" if inquiry.kind is InquiryKind.QUESTION else "allowed"
+
+
+def part(vote: Vote, kind: InquiryKind) -> str:
+    """How one of several calls or questions was decided, in a word or two."""
+    return PARTS.get(vote.decision) or SAID[kind][Decision.REJECT]
+
+
+def progress(inquiry: Inquiry) -> str:
+    """How many of several calls or questions are decided."""
+    total = len(parts(inquiry.matter))
+    return f"{total - len(undecided(inquiry))} of {total} decided"
 
 
 def target(inquiry: Inquiry) -> str:
@@ -77,17 +124,24 @@ def closing(inquiry: Inquiry) -> str:
             return said + _by(deciding(inquiry))
 
 
-def _by(votes: tuple[Vote, ...]) -> str:
+def by(said: str, votes: Sequence[Vote]) -> str:
+    """How something was decided, by whom and when, in mrkdwn."""
+    return f"*{said}*{_by(votes)}"
+
+
+def _by(votes: Sequence[Vote]) -> str:
     """Who decided, and when the last of them did."""
     if not votes:
         return ""
-    people = naming.people([vote.by.id for vote in votes])
+    people = naming.people([*dict.fromkeys(vote.by.id for vote in votes)])
     at = votes[-1].at
     return f" by {people}" + (f" on {naming.day(at)}" if at else "")
 
 
 def deciding(inquiry: Inquiry) -> tuple[Vote, ...]:
     """The votes that led to the decision."""
+    if parts(inquiry.matter):
+        return inquiry.votes
     return tuple(vote for vote in inquiry.votes if vote.decision is inquiry.decision)
 
 
@@ -106,7 +160,9 @@ def votes(inquiry: Inquiry, most: int = naming.MENTIONED) -> str:
 
 
 def comments(inquiry: Inquiry) -> list[Block]:
-    """What those who decided had to say."""
+    """What those who decided had to say; of several calls or questions each has its own place."""
+    if parts(inquiry.matter):
+        return []
     spoken = [vote for vote in inquiry.votes if vote.comment.strip()][-COMMENTS:]
     lines = [(vote.by.name or vote.by.id, vote.comment) for vote in spoken]
     return [blocks.plain(f"{words.bounded(words.flat(n), 60)}: {c}", COMMENT) for n, c in lines]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.grammar import Refusal
 from bot.messages import blocks, causes, words
-from bot.messages.blocks import Block, Message
+from bot.messages.blocks import Block, Message, line
 from bot.messages.card import outcome
 from engine import TERMINAL, MabError, NodeView, RunView, Status
 
@@ -26,42 +26,42 @@ def already_started(agent: NodeView, value: str) -> Message:
 
 def stopping(agent_id: int) -> Message:
     """A cancel was taken."""
-    return _line(f"Agent {agent_id} is being stopped")
+    return line(f"Agent {agent_id} is being stopped")
 
 
 def retried(agent_id: int) -> Message:
     """A retry was taken."""
-    return _line(f"Agent {agent_id} is queued again")
+    return line(f"Agent {agent_id} is queued again")
 
 
 def paused(*, ends_runs: bool) -> Message:
     """The brake was pulled."""
     if ends_runs:
-        return _line("Paused: no agent starts, and those that ran are back in the line, work kept")
-    return _line("Paused: no agent starts until somebody types /agent resume; running ones go on")
+        return line("Paused: no agent starts, and those that ran are back in the line, work kept")
+    return line("Paused: no agent starts until somebody types /agent resume; running ones go on")
 
 
 def resumed() -> Message:
     """The brake was released."""
-    return _line("Agents start again")
+    return line("Agents start again")
 
 
 def has_ended(agent: NodeView) -> Message:
     """A cancel came too late."""
-    return _line(f"Agent {agent.id} {outcome(agent)}; there is nothing to stop")
+    return line(f"Agent {agent.id} {outcome(agent)}; there is nothing to stop")
 
 
 def not_ended(agent: NodeView) -> Message:
     """A retry came too early, for a second time, or after all went well."""
     if agent.status in TERMINAL:
         said = f"Agent {agent.id} {outcome(agent)}; Retry is for what failed or was stopped"
-        return _line(said)
-    return _line(f"Agent {agent.id} is under way; when it fails or is stopped, it can try again")
+        return line(said)
+    return line(f"Agent {agent.id} is under way; when it fails or is stopped, it can try again")
 
 
 def diff_follows(agent_id: int) -> Message:
     """The diff was asked for."""
-    return _line(f"The diff of agent {agent_id} follows in its thread")
+    return line(f"The diff of agent {agent_id} follows in its thread")
 
 
 def refused(refusal: Refusal, key: str = "") -> Message:
@@ -89,13 +89,13 @@ def failed(error: MabError, typed: str) -> Message:
 
 def not_found(agent_id: int) -> Message:
     """There is no such agent."""
-    return _line(f"There is no agent {agent_id}. Type /agent list to see those that there are")
+    return line(f"There is no agent {agent_id}. Type /agent list to see those that there are")
 
 
 def which_agent(agents: Sequence[NodeView], verb: str) -> Message:
     """The number was left out, and the thread has none or several agents."""
     if not agents:
-        return _line(f"There is no agent in this thread. Type {verb} and the agent's number")
+        return line(f"There is no agent in this thread. Type {verb} and the agent's number")
     said = f"Which agent? Type {verb} and the number"
     return Message(said, [blocks.mrkdwn(said), *_listing(agents)])
 
@@ -139,7 +139,7 @@ def listing(
     groups = [("Waiting for you", waiting), ("Yours", mine), ("In this channel", here)]
     agents = [*waiting, *mine, *here]
     if not agents:
-        return _line("There are no agents yet. Type /agent spawn and a task")
+        return line("There are no agents yet. Type /agent spawn and a task")
     live = sum(agent.status not in TERMINAL for agent in agents)
     title = f"{words.count(len(agents), 'agent')}, {live:,} of them under way"
     if waiting:
@@ -205,7 +205,3 @@ def quoted(typed: str) -> list[Block]:
     if not typed.strip():
         return []
     return [blocks.context("You typed:"), blocks.preformatted(typed, QUOTE)]
-
-
-def _line(said: str) -> Message:
-    return Message(words.notification(said), [blocks.plain(said)])

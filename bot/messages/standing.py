@@ -3,17 +3,27 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from bot.messages import causes, naming, words
+from bot.messages import calls, causes, naming, words
 from bot.messages.graph import STATES
-from engine import TERMINAL, Card, Cause, InquiryKind, Kind, NodeView, Status
+from engine import (
+    TERMINAL,
+    Card,
+    Cause,
+    InquiryKind,
+    Kind,
+    NodeView,
+    Question,
+    Status,
+    Tool,
+)
 
 NEEDS = 3  # that are named
 WANTED: Mapping[InquiryKind, str] = {
     InquiryKind.PLAN: "the start of its plan",
     InquiryKind.GATE: "approval",
-    InquiryKind.TOOL: "a permission",
-    InquiryKind.QUESTION: "an answer",
-    InquiryKind.BUDGET: "more budget",
+    InquiryKind.TOOL: "permission",
+    InquiryKind.QUESTION: "an answer to its question",
+    InquiryKind.BUDGET: "more budget, since it is used up",
     InquiryKind.PUSH: "approval of its push",
     InquiryKind.MERGE: "approval of its merge",
     InquiryKind.CONFLICT: "somebody to resolve a merge conflict",
@@ -39,9 +49,21 @@ def state(node: NodeView, shown: Card) -> tuple[str, str]:
         case Status.BLOCKED:
             return _blocked(node, shown), ""
         case Status.WAITING:
-            return f"Waiting for {wanted(node) if node.asks else 'people'}", ""
+            return f"Waiting for {wanted(node) if node.asks else 'people'}", _about(node, shown)
         case _:
             return _ended(node), ""
+
+
+def _about(node: NodeView, shown: Card) -> str:
+    """What a node wants to be allowed or to know, as far as there is room; "" of all else."""
+    asked = [each for each in shown.inquiries if each.node and each.node.id == node.id]
+    match asked[0].matter if asked else None:
+        case Tool(wanted):
+            return "; ".join(calls.subject(call) for call in wanted[:NEEDS])
+        case Question(asks):
+            return words.flat(asks[0].text) if asks else ""
+        case _:
+            return ""
 
 
 def counts(shown: Card) -> Mapping[Status, int]:

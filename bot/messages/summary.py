@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.messages import blocks, buttons, causes, naming, notes, standing, words, work
+from bot.messages import account, blocks, buttons, causes, naming, notes, standing, words, work
 from bot.messages.blocks import Block, Item, Message
 from bot.messages.terminal import LONG
 from engine import Kind, NodeView, Status, Summary
@@ -31,12 +31,13 @@ def summed_up(summary: Summary, at: datetime) -> Message:
         *(_failure(node) for node in failed[:RETRIES]),
         *_whole(summary),
         *_branches(summary),
+        *_onward(summary),
         blocks.context(_totals(summary)),
         blocks.actions(*_buttons(summary)),
     ]
     room = min(ROOM, blocks.TOTAL - blocks.weight([above, below]))
     listed = _nodes(summary.nodes, room // len(summary.nodes))
-    return Message(words.notification(_title(summary)), [*above, listed, *below])
+    return Message(words.notification(_title(summary)), [*above, *listed, *below])
 
 
 def node_failed(agent: NodeView, at: datetime) -> Message:
@@ -51,6 +52,7 @@ def node_failed(agent: NodeView, at: datetime) -> Message:
         ),
         blocks.mrkdwn(f"{said.sentence} {said.remedy}"),
         *_error(agent),
+        *(account.of(agent) if agent.account else []),
         *notes.of(agent.work),
         blocks.context(
             work.where(agent.work), words.escaped(standing.spent(agent), 80), words.moment(at)
@@ -110,7 +112,10 @@ def _title(summary: Summary) -> str:
 
 def _head(summary: Summary, at: datetime) -> str:
     named = naming.titled(summary.workflow_id, summary.title)
-    said = f"*Workflow {named} *{_verdict(summary)}*: {standing.counted(summary.counts)}"
+    by = {account.stopper(node) for node in summary.nodes} - {""}
+    stopper = by.pop() if len(by) == 1 and summary.status is Status.CANCELLED else ""
+    counted = standing.counted(summary.counts)
+    said = f"*Workflow {named} *{_verdict(summary)}*{stopper}: {counted}"
     return f"{_called(summary, at)}{said}"
 
 
@@ -126,11 +131,19 @@ def _branches(summary: Summary) -> list[Block]:
     return [told, blocks.preformatted(shown, BRANCHES * WIDTH)] if kept else []
 
 
-def _nodes(nodes: Sequence[NodeView], room: int) -> Block:
-    """What each node did, cost and took, and the beginning of what it said."""
+def _nodes(nodes: Sequence[NodeView], room: int) -> list[Block]:
+    """What each node did, cost and took, and the beginning of what it said.
+
+    Where somebody has stopped nodes, each stands under how far it came.
+    """
     names = {node.id: naming.short(node) for node in nodes}
     width = min(EXCERPT, room)
-    return blocks.items([_node(node, names, width) for node in nodes])
+    stopped = any(node.status is Status.CANCELLED for node in nodes)
+    found: list[Block] = []
+    for heading, members in account.grouped(nodes) if stopped else [("", list(nodes))]:
+        found += [blocks.mrkdwn(f"*{heading}*")] if heading else []
+        found += [blocks.items([_node(node, names, width) for node in members])]
+    return found
 
 
 def _node(node: NodeView, names: dict[int, str], width: int) -> Item:
@@ -156,8 +169,9 @@ def _spent(node: NodeView) -> str:
 
 
 def _said(node: NodeView, room: int) -> str:
-    """What a node answered, or what people said at a gate; "" where there is no room."""
-    text = node.result or (node.error if node.kind is Kind.GATE else "")
+    """What a node answered or left half done, or what people said at a gate; "" without room."""
+    answer = "" if node.status is Status.CANCELLED else node.result
+    text = account.line(node) or answer or (node.error if node.kind is Kind.GATE else "")
     said = words.flat(text.replace("**", "").replace("`", ""))
     return f"\n{words.bounded(said, room)}" if said and room >= SHORTEST else ""
 
@@ -182,6 +196,15 @@ def _whole(summary: Summary) -> list[Block]:
     if not done.branch:
         return []
     return [*work.changes(done), *notes.of(done), blocks.context(work.where(done))]
+
+
+def _onward(summary: Summary) -> list[Block]:
+    """What to type so that a stopped workflow goes on."""
+    stopped = [node for node in summary.nodes if node.status is Status.CANCELLED]
+    if not stopped:
+        return []
+    typed = words.code(f"/agent retry {naming.node(stopped[0]).removeprefix('agent ')}", WIDTH)
+    return [blocks.mrkdwn(f"To go on with a step, and what waits for it, type {typed}.")]
 
 
 def _totals(summary: Summary) -> str:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from bot.messages import blocks, buttons, causes, naming, notes, words, work
+from bot.messages import account, blocks, buttons, causes, naming, notes, words, work
 from bot.messages.answer import answer
 from bot.messages.blocks import Attachment, Block, Message
 from bot.messages.standing import outcome, spent
@@ -16,13 +16,13 @@ def ended(agent: NodeView, at: datetime) -> Message:
     """The terminal message of an agent: what came of it, where its work is, what to do next."""
     above = [blocks.mrkdwn(_outcome(agent, at)), *_trouble(agent)]
     below = [
-        *work.changes(agent.work),
+        *account.of(agent),
         *notes.of(agent.work),
         blocks.context(work.where(agent.work), _footer(agent)),
         *_buttons(agent),
     ]
     reply = answer(agent.id, agent.result, blocks.TOTAL - blocks.weight([above, below]))
-    said = [blocks.markdown(reply.shown)] if reply.shown else _no_answer(agent)
+    said = [*_last_words(agent), blocks.markdown(reply.shown)] if reply.shown else _no_answer(agent)
     return Message(
         words.notification(_title(agent), agent.task), [*above, *said, *below], reply.file
     )
@@ -57,7 +57,9 @@ def _title(agent: NodeView) -> str:
 
 def _outcome(agent: NodeView, at: datetime) -> str:
     called = f"{words.who(agent.requester)} " if calls_back(agent, at) else ""
-    return f"{called}*Agent {agent.id} {outcome(agent)}.* {words.code(agent.task, 150)}"
+    by = account.stopper(agent)
+    said = f"*Agent {agent.id} {outcome(agent)}{f'*{by}.' if by else '.*'}"
+    return f"{called}{said} {words.code(agent.task, 150)}"
 
 
 def calls_back(agent: NodeView, at: datetime) -> bool:
@@ -66,11 +68,21 @@ def calls_back(agent: NodeView, at: datetime) -> bool:
 
 
 def _trouble(agent: NodeView) -> list[Block]:
-    if agent.status is not Status.FAILED:
-        return []
-    said = causes.advice(agent.cause)
-    told = blocks.mrkdwn(f"{said.sentence} {said.remedy}")
-    return [told, blocks.preformatted(agent.error, RAW)] if agent.error.strip() else [told]
+    error = [blocks.preformatted(agent.error, RAW)] if agent.error.strip() else []
+    match agent.status:
+        case Status.FAILED:
+            said = causes.advice(agent.cause)
+            return [blocks.mrkdwn(f"{said.sentence} {said.remedy}"), *error]
+        case Status.CANCELLED if error:
+            return [blocks.mrkdwn("The attempt ended with an error:"), *error]
+        case _:
+            return []
+
+
+def _last_words(agent: NodeView) -> list[Block]:
+    """What it said before it was stopped is no answer."""
+    stopped = agent.status is Status.CANCELLED
+    return [blocks.context("The last that the agent said:")] if stopped else []
 
 
 def _no_answer(agent: NodeView) -> list[Block]:

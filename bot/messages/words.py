@@ -43,6 +43,8 @@ WITHOUT_SUBJECT = {"TodoWrite": "Planning", "BashOutput": "Waiting for a command
 
 def clean(text: str) -> str:
     """`text` without what terminals obey, what hides text, and what UTF-8 cannot hold."""
+    if text.replace("\n", " ").isprintable():
+        return text  # as nearly all is; the rest takes many times as long
     unix = TERMINAL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     return CONTROL.sub("", unix).encode("utf-8", "replace").decode("utf-8")
 

@@ -12,8 +12,13 @@ HASH = 10  # digits of a commit
 
 def changes(work: Work) -> list[Block]:
     """The files that were changed, and whether they were tested."""
-    listed = [blocks.preformatted(_listing(work.files))] if work.files else []
-    return [*listed, *_checked(work.check)] if work.changed or work.check else listed
+    files = listed(work)
+    return [*files, *_checked(work.check)] if work.changed or work.check else files
+
+
+def listed(work: Work) -> list[Block]:
+    """The files that were changed, with the lines of each."""
+    return [blocks.preformatted(_listing(work.files))] if work.files else []
 
 
 def _listing(files: tuple[FileChange, ...]) -> str:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 CONTEXT = "\n\n<context>\n"  # what the executor puts between the task and what goes with it
+_CONTINUE = "Continue from where you left off"  # said where a turn is gone on with
 # how texts begin that the CLI itself says in the user's name
 _OF_THE_CLI = (
     "<system-reminder>",
     "[structured-output-enforce]",
     "[Request interrupted",
     "Output token limit hit",
-    "Continue from where you left off",
+    _CONTINUE,
 )
 _SAID = re.compile(
     r"The user sent a new message while you were working:\n(.*?)\n\nThis is how Claude Code ",
@@ -44,6 +45,7 @@ class Conversation:
     earlier: tuple[str, ...] = ()  # the tasks before this one, when a session is gone on with
     said: tuple[str, ...] = ()  # what people said while the model worked on the task
     context: str = ""  # what came with the task
+    told: tuple[str, ...] = ()  # what the model was told each time the task was gone on with
 
     @property
     def last(self) -> Result | None:
@@ -70,6 +72,7 @@ def read(body: Mapping[str, Any]) -> Conversation:
         earlier=tuple(tasks[:-1]),
         said=tuple(_said(since)),
         context=asked[-1].partition(CONTEXT)[2] if asked else "",
+        told=tuple(_told(since)),
     )
 
 
@@ -100,6 +103,12 @@ def _said(messages: list[dict[str, Any]]) -> Iterator[str]:
     for block in (block for message in messages for block in _blocks(message)):
         if block["type"] == "text":
             yield from _SAID.findall(block["text"])
+
+
+def _told(messages: list[dict[str, Any]]) -> Iterator[str]:
+    for block in (block for message in messages for block in _blocks(message)):
+        if block["type"] == "text" and block["text"].startswith(_CONTINUE):
+            yield block["text"].removeprefix(_CONTINUE).removeprefix(".").strip()
 
 
 def _blocks(message: Mapping[str, Any]) -> list[dict[str, Any]]:

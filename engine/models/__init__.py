@@ -1,7 +1,7 @@
 """The ledger's tables. What they mean stands in the README's design notes."""
 
 from engine.models.graph import File, Need, Node, Request, Run, Workflow
-from engine.models.service import Audit, Brake, Clock, Event, SessionEntry, Worker
+from engine.models.service import Audit, Brake, Clock, Event, Purse, SessionEntry, Worker
 from engine.models.talk import Command, Inquiry, Message, Person, Vote
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Need",
     "Node",
     "Person",
+    "Purse",
     "Request",
     "Run",
     "SessionEntry",

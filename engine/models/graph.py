@@ -20,6 +20,7 @@ from engine.states import (
 EMPTY = text("''")
 # As text, since an index of some rows is used only where its condition is seen to hold.
 UNFINISHED = "status NOT IN ('completed', 'failed', 'cancelled', 'skipped')"
+PARKED = "parked <> ''"
 ADMITTED = "status IN ('pending', 'active')"
 
 
@@ -43,9 +44,12 @@ class Workflow(Base):
     deliverer: Mapped[str | None]
     deliver_until: Mapped[datetime | None]
     delivery_no: Mapped[int] = mapped_column(default=0)
+    kept_since: Mapped[datetime | None] = mapped_column(default=now())  # null: see retention
 
     __table_args__ = (
         UniqueConstraint("place", "thread"),
+        partial("ix_workflows_parked", "id", where=PARKED),
+        partial("ix_workflows_kept_since", "kept_since", where="kept_since IS NOT NULL"),
         partial("ix_workflows_card_due", "card_at", "id", where="version <> shown AND parked = ''"),
     )
 
@@ -69,7 +73,10 @@ class Request(Base):
     reason: Mapped[str] = mapped_column(default="", server_default=EMPTY)  # why nothing was done
     budget: Mapped[Decimal | None]  # of the graph that it begins; null: the configured one
 
-    __table_args__ = (partial("ix_requests_open", "workflow_id", where="ended_at IS NULL"),)
+    __table_args__ = (
+        partial("ix_requests_open", "workflow_id", where="ended_at IS NULL"),
+        Index("ix_requests_workflow_id", "workflow_id", "id"),
+    )
 
 
 class Node(Base):
@@ -201,5 +208,6 @@ class Run(Base):
 
     __table_args__ = (
         partial("ix_runs_live", "lease_until", where="ended_at IS NULL"),
+        Index("ix_runs_started_at", "started_at"),
         partial("ix_runs_kept", "ended_at", where="pruned_at IS NULL AND workspace <> ''"),
     )

@@ -1,6 +1,7 @@
-"""What keeps the ledger going: clock, events, brake, workers, sessions."""
+"""What keeps the ledger going: clock, events, brake, workers, purses, sessions."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index
@@ -8,6 +9,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.clock import now
 from engine.columns import Base, BigId, partial
+
+# In the words of the indexes: SQLite sees nothing else to be the same.
+UNDELIVERED = "notify AND delivered_at IS NULL"
+# Not IS NULL: that would have SQLite read all of them, by the index of `node_id`.
+NO_NODE = "coalesce(node_id, 0) = 0"
 
 
 class Clock(Base):
@@ -39,8 +45,9 @@ class Event(Base):
     receipt: Mapped[dict[str, Any] | None]
 
     __table_args__ = (
-        partial("ix_events_due", "workflow_id", "id", where="notify AND delivered_at IS NULL"),
+        partial("ix_events_due", "workflow_id", "id", where=UNDELIVERED),
         Index("ix_events_node_id", "node_id", "id"),
+        partial("ix_events_no_node", "workflow_id", "id", where=NO_NODE),
         partial("ix_events_inquiry", "inquiry_id", where="inquiry_id IS NOT NULL"),
     )
 
@@ -70,6 +77,18 @@ class Worker(Base):
     slots: Mapped[int]
     repos: Mapped[list[str]]
     version: Mapped[str]
+
+
+class Purse(Base):
+    """What people have done to a budget: the agent's, the workflow's or the person's."""
+
+    __tablename__ = "purses"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    raised: Mapped[Decimal] = mapped_column(default=Decimal(0))  # US dollars, beyond the settings
+    raised_at: Mapped[datetime | None]
+    noted: Mapped[Decimal] = mapped_column(default=Decimal(0))  # the budget that a note was about
+    noted_at: Mapped[datetime | None]
 
 
 class SessionEntry(Base):

@@ -92,9 +92,10 @@ class Vote(Base):
     inquiry_id: Mapped[int] = mapped_column(ForeignKey("inquiries.id"), primary_key=True)
     revision: Mapped[int] = mapped_column(primary_key=True)
     by: Mapped[str] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    # gate: the node that it is sent back to; tool, question: which one was decided
+    target: Mapped[str] = mapped_column(primary_key=True, default="")
     decision: Mapped[Decision]
     comment: Mapped[str] = mapped_column(default="")
-    target: Mapped[str] = mapped_column(default="")  # key of the node that it is sent back to
     at: Mapped[datetime] = mapped_column(default=now())
     command_key: Mapped[str | None]  # the message or click that carried it
 

@@ -2,14 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import Select, select
+from sqlalchemy import Connection, Engine, Select, event, select
 
 from bot.access import Access
 from bot.demo import DemoSettings
@@ -51,6 +51,7 @@ class World:
     script: dict[str, Sequence[Action]] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
     program: Program | None = None  # the one that began last
+    wrote: asyncio.Event = field(default_factory=asyncio.Event)  # whoever it was, to the ledger
     _running: list[AsyncExitStack] = field(default_factory=list)
 
     @property
@@ -136,13 +137,17 @@ class World:
     async def agent(self, number: int, *states: Status) -> NodeView:
         """Wait for an agent to be there, in one of these states."""
         assert self.program is not None
-        async with asyncio.timeout(SECONDS):
-            while True:
-                with suppress(NotFound):
-                    view = await self.program.engine.ledger.agent(number)
-                    if view.status in states:
-                        return view
-                await asyncio.sleep(0.02)
+        ledger = self.program.engine.ledger
+
+        async def arrived() -> NodeView | None:
+            with suppress(NotFound):
+                view = await ledger.agent(number)
+                return view if view.status in states else None
+            return None
+
+        view = await self.eventually(arrived)
+        assert view is not None
+        return view
 
     async def ended(self, *numbers: int) -> list[NodeView]:
         """Wait until these agents have ended."""
@@ -161,7 +166,7 @@ class World:
         async def empty() -> bool:
             return not await inbox.unsettled()
 
-        await eventually(empty)
+        await self.eventually(empty)
 
     async def delivered(self) -> None:
         """Wait until the ledger knows that all notices, and the cards, have been told."""
@@ -171,7 +176,18 @@ class World:
         async def all_is_told() -> bool:
             return not (await self._any(untold) or await self._any(unposted))
 
-        await eventually(all_is_told)
+        await self.eventually(all_is_told)
+
+    async def eventually(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the ledger whenever something was written, until the answer is true, and give it."""
+        async with asyncio.timeout(SECONDS):
+            while True:
+                self.wrote.clear()
+                if found := await ask():
+                    return found
+                with suppress(TimeoutError):  # other processes write as well
+                    await asyncio.wait_for(self.wrote.wait(), 0.2)
+                await asyncio.sleep(0.02)  # it is told just before it is there
 
     async def _any(self, query: Select[int]) -> bool:
         assert self.program is not None
@@ -228,6 +244,21 @@ def _texts(part: Any) -> list[str]:
             return []
 
 
+@contextmanager
+def heeding(wrote: asyncio.Event) -> Iterator[None]:
+    """Set the event whenever anybody in this process writes to a database."""
+
+    def commits(connection: Connection) -> None:
+        if not connection.get_execution_options().get("mab_reading"):
+            wrote.set()
+
+    event.listen(Engine, "commit", commits)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "commit", commits)
+
+
 @pytest.fixture
 async def world(
     database_url: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -246,7 +277,8 @@ async def world(
             slack_api_url=slack.api_url,
         )
         made = World(slack, settings, shop, tmp_path / "home")
-        yield made
+        with heeding(made.wrote):
+            yield made
         await made.ends()
         problems = [
             (call.method, problem)

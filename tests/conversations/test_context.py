@@ -16,6 +16,7 @@ async def mention(world: World, task: str, root: str) -> None:
     await world.says(f"<@{world.slack.bot_user}> {task}", thread=root)
 
 
+@once
 async def test_the_conversation_above_is_quoted_with_who_said_it(world: World) -> None:
     world.slack.add_user(Person("partner", is_stranger=True))
     await world.slack.invites("general", "partner")

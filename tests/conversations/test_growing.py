@@ -8,6 +8,7 @@ from bot.messages import AGAIN, APPROVE
 from engine import Status
 from engine.scripted import Wait, Write, failure
 from engine.states import Cause
+from tests.conftest import ONE_DATABASE
 from tests.conversations.conftest import World, is_notice, shown
 
 SIDES = "/agent workflow [a: Write a, b: Write b]"
@@ -170,6 +171,7 @@ async def test_the_same_wish_twice_is_asked_about(world: World) -> None:
     await world.ended(1, 2, 3)
 
 
+@ONE_DATABASE
 async def test_only_who_may_start_agents_may_add_one(world: World) -> None:
     you, reviewer = world.slack.user("you").id, world.slack.user("reviewer").id
     access = Access(admin=(reviewer,), spawn=(you,))

@@ -12,6 +12,7 @@ from bot.messages import APPROVE, REJECT, RETRY
 from bot.messages.buttons import MERGE
 from engine import Repo, Status
 from engine.scripted import Write
+from tests.conftest import ONE_DATABASE
 from tests.conversations.conftest import World, is_notice, shown
 from tests.worker.conftest import git
 
@@ -158,6 +159,7 @@ async def test_what_was_rejected_is_not_merged_and_retry_asks_anew(
     assert tip(bare) == before
 
 
+@ONE_DATABASE
 async def test_a_conflict_names_the_files(world: World, bare: Path) -> None:
     world.script["spec"] = [Write("README.md", "mine\n")]
     await world.begins()
@@ -186,6 +188,7 @@ async def test_work_that_has_moved_on_is_not_merged_from_an_old_message(
     assert [view.id for view in await world.agents()] == [1, 2]
 
 
+@ONE_DATABASE
 async def test_what_nobody_could_approve_is_not_asked(world: World, bare: Path) -> None:
     world.script["spec"] = [Write("spec.md", "add\n")]
     you = world.slack.user("you").id
@@ -198,6 +201,7 @@ async def test_what_nobody_could_approve_is_not_asked(world: World, bare: Path) 
     assert len(await world.agents()) == 1
 
 
+@ONE_DATABASE
 async def test_who_may_not_spawn_may_not_ask(world: World, bare: Path) -> None:
     world.script["spec"] = [Write("spec.md", "add\n")]
     you, reviewer = world.slack.user("you").id, world.slack.user("reviewer").id
@@ -210,6 +214,7 @@ async def test_who_may_not_spawn_may_not_ask(world: World, bare: Path) -> None:
     assert len(await world.agents()) == 1
 
 
+@ONE_DATABASE
 async def test_there_is_no_button_for_what_cannot_be_merged(world: World) -> None:
     world.script["spec"] = [Write("spec.md", "add\n")]
     git("checkout", "-q", "--detach", cwd=world.shop)

@@ -12,6 +12,7 @@ from engine.demo_model.brain import answer
 from engine.demo_model.planning import wanted
 from engine.planner import SCHEMA
 from engine.scripted import Action, Finish, ScriptedExecutor, Wait, Write
+from tests.conftest import ONE_DATABASE
 from tests.conversations.conftest import World, is_notice, shown
 from tests.worker.conftest import git
 
@@ -241,6 +242,7 @@ async def test_a_plan_wants_a_goal(world: World) -> None:
     await world.told("you", "There is no option")
 
 
+@ONE_DATABASE
 async def test_the_demo_model_plans_and_carries_its_plan_out(world: World) -> None:
     talks: list[Conversation] = []
 

@@ -16,6 +16,7 @@ from engine import CHIPS, DemoModel, NodeView, Status, make_executor
 from engine.demo_model import Conversation, Scene, Script
 from engine.demo_model.brain import answer
 from engine.demo_model.conversation import read
+from tests.conftest import ONE_DATABASE
 from tests.conversations import calculator
 from tests.conversations.calculator import TOKENS_IN, TOKENS_OUT, charging
 from tests.conversations.conftest import World, is_card, is_notice, is_terminal, shown
@@ -93,6 +94,7 @@ def assert_tells_everything(told: str, view: NodeView) -> None:
     assert "View diff" in told
 
 
+@ONE_DATABASE
 async def test_a_task_beyond_the_demo_model_is_answered_honestly(claude: World) -> None:
     await claude.says("/agent spawn Rewrite the billing service in Rust")
     card = await claude.card()

@@ -17,9 +17,11 @@ from claude_agent_sdk import (
 )
 
 from engine import claude_options
-from engine.claude_hooks import reachable
+from engine.claude_hooks import Moments, reachable
 from engine.claude_messages import Ending, added, calls, outcome, since, subject, texts
 from engine.claude_options import Links, Shell
+from engine.claude_permission import Permission
+from engine.claude_walls import walls
 from engine.executor import Confinement, Job, Sandbox, Usage
 from engine.states import Cause
 
@@ -57,12 +59,19 @@ def test_bash_follows_the_sandbox(
     assert reading == (None if shell is None else Shell.OFF)
 
 
-async def nobody_speaks() -> None:
-    pass
-
-
 def options(job: Job, using: Shell = Shell.CONFINED) -> ClaudeAgentOptions:
-    return claude_options.options(job, using, Path("/bin/claude"), Links(print, nobody_speaks))
+    walled = walls(job, shell=using is not Shell.OFF)
+    permission = Permission(job, walled)
+
+    async def over() -> str:
+        return ""
+
+    async def between() -> None:
+        pass
+
+    moments = Moments(permission.hook, None, between, over)
+    links = Links(print, moments, permission.decide, walled.locked)
+    return claude_options.options(job, using, Path("/bin/claude"), links)
 
 
 def test_an_agent_is_told_no_more_than_its_job() -> None:
@@ -71,10 +80,11 @@ def test_an_agent_is_told_no_more_than_its_job() -> None:
     assert made.strict_mcp_config
     assert made.verbatim_prompts
     assert made.permission_mode == "acceptEdits"
-    assert (made.max_turns, made.max_budget_usd, made.model) == (5, 2.5, None)
+    assert (made.max_turns, made.max_budget_usd, made.model) == (5, None, None)
     assert made.resume is None
     assert made.output_format is None
-    assert set(made.hooks or ()) == {"PostToolUse", "PostToolUseFailure"}
+    after = {"PostToolUse", "PostToolUseFailure", "PostToolBatch"}
+    assert set(made.hooks or ()) == {"PreToolUse", *after}
     assert made.env["CLAUDE_CODE_MAX_RETRIES"] == "0"
     assert set(JOB.environment) <= set(made.env["MAB_LAUNCH_KEEP"].split(","))
     assert "HOME" not in made.env["MAB_LAUNCH_KEEP"].split(",")
@@ -87,7 +97,7 @@ def test_who_only_reads_gets_no_tool_that_could_do_more() -> None:
     wall = replace(JOB.confinement, network=("example.org",))
     made = options(replace(JOB, reads_only=True, trusted=True, confinement=wall), Shell.OFF)
     rules = json.loads(made.settings or "")["permissions"]
-    assert made.tools == ["Read", "Glob", "Grep"]
+    assert made.tools == ["Read", "Glob", "Grep", "AskUserQuestion"]
     assert made.permission_mode == "default"
     assert rules["allow"] == []
     assert {"Edit", "Write", "NotebookEdit", "Bash", "WebFetch"} <= set(rules["deny"])
@@ -183,7 +193,6 @@ CAUSES = [
     (result(api_error_status=529), "server_error", Cause.OVERLOADED),
     (result(api_error_status=404, result="no such model"), "", Cause.MODEL),
     (result("error_max_turns"), "", Cause.TURNS),
-    (result("error_max_budget_usd"), "", Cause.BUDGET),
     (result("error_during_execution", errors=["boom"]), "", Cause.MODEL),
     (result(result="API Error: Connection refused"), "", Cause.CONNECTION),
     (result(result="API Error: Request timed out"), "", Cause.CONNECTION),
@@ -244,3 +253,33 @@ def test_a_structured_answer_is_data_and_neither_a_step_nor_the_words() -> None:
 
 def test_a_crash_names_the_session_that_may_be_gone_on_with() -> None:
     assert outcome(Ending(session="s"), Usage()).session_id == "s"
+
+
+LOCKS = [
+    ((), set()),
+    (("Bash(git push:*)",), {"Bash"}),
+    (("Bash",), {"Bash"}),
+    (("Monitor",), {"Bash"}),
+    (("outside-workspace",), set()),
+    (("Write(docs/**)",), {"Write", "Edit", "NotebookEdit"}),
+    (("Grep",), {"Read", "Glob", "Grep"}),
+    (("WebFetch(domain:example.org)", "mcp__tracker__*"), {"WebFetch", "mcp__tracker"}),
+]
+
+
+@pytest.mark.parametrize(("ask", "locked"), LOCKS)
+def test_the_cli_allows_nothing_by_itself_that_a_rule_is_about(
+    ask: tuple[str, ...], locked: set[str]
+) -> None:
+    wall = replace(JOB.confinement, network=("example.org",))
+    made = options(replace(JOB, ask=ask, confinement=wall))
+    rules = json.loads(made.settings or "")["permissions"]
+    assert set(rules["ask"]) == locked
+    assert ("Bash" in rules["allow"]) is ("Bash" not in locked)
+    confined = json.loads(json.dumps(made.sandbox))
+    assert confined["autoAllowBashIfSandboxed"] is ("Bash" not in locked)
+
+
+def test_a_rule_about_the_web_lets_it_exist() -> None:
+    made = options(replace(JOB, ask=("WebFetch",)))
+    assert "WebFetch" in (made.tools or ())

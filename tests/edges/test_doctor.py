@@ -203,6 +203,28 @@ async def test_without_tokens_and_key_the_demo_works(sound: Installation) -> Non
     ] * 3
 
 
+@pytest.mark.parametrize(
+    ("broker", "values", "ok", "said"),
+    [
+        (True, {}, True, "agents get tokens of the broker's instead"),
+        (False, {}, None, "agents see it"),
+        (True, {"CLAUDE_CODE_USE_BEDROCK": "1"}, None, "the broker cannot stand between"),
+        (True, {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": "t"}, None, "agents see it"),
+    ],
+)
+async def test_it_says_whether_agents_see_the_models_key(
+    sound: Installation,
+    broker: bool,  # noqa: FBT001 - a row of the table
+    values: dict[str, str],
+    ok: bool | None,
+    said: str,
+) -> None:
+    subject = replace(with_secrets(sound, **values), broker=broker)
+    finding = await found(subject, "Model key")
+    assert finding.ok is ok
+    assert said in finding.detail
+
+
 async def test_slack_down_hides_nothing_else(sound: Installation) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]

@@ -11,13 +11,14 @@ from engine import models as m
 from engine.dag import GateSpec, NodeSpec, WorkflowSpec
 from engine.executor import AgentResult
 from engine.leases import Claim
-from engine.matters import Click, Inquiry, Plan
+from engine.matters import Plan
 from engine.notices import Fact, Summary, SummedUp, unpacked
 from engine.runs import Ending
 from engine.spec import AgentSpec, Person
 from engine.states import Cause, Decision, InquiryStatus, Status
 from engine.verdicts import Halt
 from engine.views import Work
+from engine.votes import Click, Inquiry
 from tests.ledger.conftest import ALICE, BOB, LedgerWorld
 
 Gates = Mapping[str, GateSpec]

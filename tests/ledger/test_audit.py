@@ -7,11 +7,12 @@ from sqlalchemy.exc import DBAPIError
 from engine import audit
 from engine.dag import GateSpec, NodeSpec, WorkflowSpec
 from engine.decisions import Decisions
-from engine.matters import Click, Plan
+from engine.matters import Plan
 from engine.models import Audit, Inquiry
 from engine.plans import Plans
 from engine.spec import AgentSpec
 from engine.states import Decision
+from engine.votes import Click
 from tests.ledger.conftest import BOB, LedgerWorld
 
 SPEC = WorkflowSpec(

@@ -7,13 +7,14 @@ import pytest
 from engine.dag import GateSpec, NodeSpec, WorkflowSpec
 from engine.decisions import Decided, HasVoted
 from engine.errors import InvalidSpec, StaleMove
-from engine.matters import Click, Gate, Plan
+from engine.matters import Gate, Plan
 from engine.models import Inquiry as InquiryRow
 from engine.models import Node
 from engine.notices import Closed, Ended, Failed, Opened, SummedUp
 from engine.spec import AgentSpec
 from engine.states import Decision, InquiryStatus, OnFailure, Status
 from engine.store import Database
+from engine.votes import Click
 from tests.ledger.conftest import ALICE, BOB, ledger_of
 from tests.ledger.story import LOST, STOPPED, Story, bad, described, good
 

@@ -28,7 +28,7 @@ from engine.decisions import Decided
 from engine.errors import InvalidSpec, LostLease, StaleMove
 from engine.executor import AgentResult
 from engine.leases import Claim
-from engine.matters import Inquiry, Push
+from engine.matters import Push
 from engine.models import Inquiry as InquiryRow
 from engine.models import Need, Node, Request, Run
 from engine.notices import Closed, Ended, Opened, SummedUp
@@ -38,6 +38,7 @@ from engine.spec import AgentSpec
 from engine.states import Decision, InquiryKind, InquiryStatus, Kind, OnFailure, Status
 from engine.store import Database
 from engine.verdicts import Halt
+from engine.votes import Inquiry
 from tests.ledger.conftest import ALICE, ledger_of
 from tests.ledger.graph_model import ENDED, READY, Ask, Model, Refused, Vertex
 from tests.ledger.story import STOPPED, Story, bad, good

@@ -12,7 +12,6 @@ from engine.dag import GateSpec, NodeSpec, WorkflowSpec
 from engine.decisions import Decided
 from engine.errors import NotFound, StaleMove
 from engine.leases import Claim
-from engine.matters import Click, Inquiry
 from engine.models import Event, Node, Request, Run
 from engine.models import Inquiry as InquiryRow
 from engine.notices import Opened
@@ -20,11 +19,12 @@ from engine.settings import async_url
 from engine.spec import AgentSpec
 from engine.states import TERMINAL, Decision, InquiryStatus
 from engine.store import Database
+from engine.votes import Click, Inquiry
 from tests.ledger.conftest import ALICE, BOB, LedgerWorld, ledger_of
 from tests.ledger.story import Story, bad, good
 
-ROUNDS = 200
-LANES = 120
+ROUNDS = 100
+LANES = 60
 pytestmark = [
     pytest.mark.parametrize("database_kind", ["postgresql"]),
     pytest.mark.timeout(180),

@@ -5,6 +5,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from engine.dag import NodeSpec, WorkflowSpec
+from engine.executor import Usage
+from engine.runs import Ending
 from engine.spec import AgentSpec
 from engine.states import Decision, Status
 from engine.store import Database
@@ -20,6 +24,7 @@ from tests.ledger.story import Story, good
 
 pytestmark = pytest.mark.timeout(300)
 LARGE = ("nodes", "needs", "events")
+STATEMENTS = 13  # of a delivery whose card lists all nodes
 SMALL = ("requests", "inquiries", "runs")  # here: a server reads such a table as a whole
 
 
@@ -58,24 +63,32 @@ async def _run_through(ledger: LedgerWorld) -> Counter[int]:
     return claimed
 
 
-async def test_a_thousand_nodes_and_a_wide_fan_in_run_through(ledger: LedgerWorld) -> None:
-    wide = fan(300)
-    lanes = [
-        agent(f"l{lane}-{n}", "sink" if n == 0 else f"l{lane}-{n - 1}")
-        for lane in range(10)
-        for n in range(69)
-    ]
-    last = agent("last", *(f"l{lane}-68" for lane in range(10)))
-    nodes = [*wide, *lanes, last]
-    while len(nodes) < 1_000:
-        nodes.append(agent(f"after{len(nodes)}", nodes[-1].key))
+async def test_a_wide_fan_in_and_long_lanes_run_through_at_the_same_cost_each(
+    ledger: LedgerWorld,
+) -> None:
+    """A thousand would show no more than whether the cost of one grows between these two."""
+    small, large = [await _cost_of_each(ledger, width) for width in (15, 60)]
+    assert large <= 1.05 * small
+
+
+async def _cost_of_each(ledger: LedgerWorld, width: int) -> float:
+    """Run a fan and ten lanes behind it through; gives the statements for one node."""
+    nodes, length = fan(width), width // 5
+    for lane in range(10):
+        before = "sink"
+        for n in range(length):
+            nodes.append(agent(f"l{lane}-{n}", before))
+            before = f"l{lane}-{n}"
+    nodes.append(agent("last", *(f"l{lane}-{length - 1}" for lane in range(10))))
     story = await _begun(ledger, nodes)
-    claimed = await _run_through(ledger)
-    assert (len(claimed), set(claimed.values())) == (1_000, {1})
-    [summary] = await story.summaries()
+    with counting(ledger.db) as seen:
+        claimed = await _run_through(ledger)
+    assert (len(claimed), set(claimed.values())) == (len(nodes), {1})
+    summary = (await story.summaries())[-1]
     assert summary.status is Status.COMPLETED
-    assert summary.counts == {Status.COMPLETED: 1_000}
-    assert len(summary.nodes) == 50
+    assert summary.counts == {Status.COMPLETED: len(nodes)}
+    assert len(summary.nodes) == min(50, len(nodes))
+    return seen.statements / len(nodes)
 
 
 @pytest.mark.parametrize("shape", ["chain", "fan"])
@@ -83,7 +96,7 @@ async def test_the_end_of_a_node_costs_the_same_in_a_large_graph(
     ledger: LedgerWorld, shape: str
 ) -> None:
     costs = []
-    for size in (20, 300):
+    for size in (20, 120):
         nodes = chain(size) if shape == "chain" else fan(size)
         story = Story(ledger, thread=f"{shape}{size}")
         spec = WorkflowSpec("large", tuple(nodes), most_nodes=len(nodes))
@@ -119,6 +132,24 @@ async def test_what_the_end_of_a_node_asks_is_answered_by_indexes(ledger: Ledger
         assert [plan for plan in could if _scans(plan, table)] == [], table
     for index in ("ix_nodes_ready", "ix_nodes_unfinished", "ix_needs_on_id"):
         assert index in everything, index
+
+
+@pytest.mark.parametrize(("size", "more"), [(3, 0), (50, 0), (51, 2)])
+async def test_a_card_counts_in_the_database_only_what_it_does_not_list(
+    ledger: LedgerWorld, size: int, more: int
+) -> None:
+    story = await _begun(ledger, chain(size))
+    [claim] = await ledger.worker("w1").leases.claim(1, ["shop"])
+    used = Usage(1_000, 200, Decimal("0.25"), 3)
+    done = replace(good("work").result, usage=used)
+    await ledger.worker("w1").close(claim, Ending(None, done))
+    with counting(ledger.db) as seen:
+        delivery = await ledger.outbox.take(story.workflow)
+    assert delivery is not None
+    card = delivery.card
+    assert card.counts == {Status.COMPLETED: 1, Status.PENDING: 1, Status.BLOCKED: size - 2}
+    assert (len(card.nodes), card.usage) == (min(size, 50), used)
+    assert len(seen.asked) == STATEMENTS + more
 
 
 class Seen:

@@ -7,11 +7,12 @@ from sqlalchemy import func, select
 from engine import files
 from engine.dag import NodeSpec, WorkflowSpec
 from engine.decisions import Decisions
-from engine.matters import Click, Plan
+from engine.matters import Plan
 from engine.models import File as Row
 from engine.plans import Plans
 from engine.spec import AgentSpec, File
 from engine.states import Decision
+from engine.votes import Click
 from tests.ledger.conftest import LedgerWorld
 
 NOTES = File("notes.txt", "text/plain", b"add and subtract")

@@ -132,13 +132,20 @@ class Installation:
         return Ledger(self.db)
 
     def configure(
-        self, *, lease: float = 60, slots: int = 4, sandbox: Sandbox = CONFINED, more: str = ""
+        self,
+        *,
+        lease: float = 60,
+        slots: int = 4,
+        sandbox: Sandbox = CONFINED,
+        ask: Sequence[str] = (),
+        more: str = "",
     ) -> None:
         """Write mab.toml."""
         self.config.write_text(
             f"[repos.shop]\npath = {json.dumps(str(self.shop))}\n"
             f'[access]\nadmin = ["{self.slack.user("reviewer").id}"]\nspawn = ["*"]\n'
             f"[limits]\nslots = {slots}\n[agent]\nsandbox = '{sandbox}'\n"
+            f"ask = {json.dumps(list(ask))}\n"
             f"[poll]\nseconds = 0.2\nlease_seconds = {lease}\n{more}"
         )
 
@@ -253,13 +260,13 @@ class Installation:
                 program.signal(signal.SIGKILL)
                 await program.process.wait()
             print(f"--- {program.log.name}\n{program.said()}")  # noqa: T201 - shown when a test fails
-        for process in self._agents():
+        for process in self.agents():
             with suppress(psutil.Error):
                 process.kill()
         if self.model is not None:
             await self.model.__aexit__()
 
-    def _agents(self) -> Iterator[psutil.Process]:
+    def agents(self) -> Iterator[psutil.Process]:
         """The processes of agents of this installation."""
         for process in everybody():
             with suppress(psutil.Error):
@@ -315,6 +322,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def ledger_place(tmp_path: Path) -> Path:
+    """Beside everything else of the installation, where agents could look for it."""
+    return tmp_path
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ their limits (`make.mjs`), the validators of slack_sdk's models, and a few rules
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import best_match
+from jsonschema.validators import extend
 from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block
 
@@ -56,8 +57,30 @@ def check_manifest(manifest: Mapping[str, Any]) -> list[str]:
 
 def against(definition: str, instance: Any) -> list[str]:
     """The problems that the schema sees, the innermost of each."""
+    return [_sentence(error) for error in _judge(definition).iter_errors(instance)]
+
+
+@cache
+def _judge(definition: str) -> Draft7Validator:
     named = {**schema(), "$ref": f"#/definitions/{definition}"}
-    return [_sentence(error) for error in Draft7Validator(named).iter_errors(instance)]
+    likely = extend(Draft7Validator, {"anyOf": _any_of})  # type: ignore[no-untyped-call]
+    judge: Draft7Validator = likely(named)
+    return judge
+
+
+def _any_of(judge: Any, members: list[Any], instance: Any, parent: Any) -> Iterator[Any]:
+    """`anyOf` without the members that are of another type: these fail, and take their time."""
+    kind = instance.get("type") if isinstance(instance, Mapping) else None
+    likely = [each for each in members if _constant(each) in (None, kind)]
+    yield from Draft7Validator.VALIDATORS["anyOf"](judge, likely or members, instance, parent)
+
+
+def _constant(member: Any) -> str | None:
+    """The type that a member of `anyOf` demands, if it demands one."""
+    name = member.get("$ref", "").rsplit("/", 1)[-1]
+    whole = schema()["definitions"][name] if name else member
+    kind = whole.get("properties", {}).get("type", {}).get("const")
+    return str(kind) if kind and "type" in whole.get("required", ()) else None
 
 
 def _sentence(error: Any) -> str:
@@ -79,12 +102,18 @@ def _type(definition: Any) -> str:
     return str(whole["properties"]["type"]["const"])
 
 
-def judged(block: Any) -> list[str]:
+def judged(block: Any) -> tuple[str, ...]:
     """What is wrong with one block."""
+    return _judged(json.dumps(block))
+
+
+@lru_cache(4096)  # messages are changed again and again, and most of their blocks stay as they are
+def _judged(sent: str) -> tuple[str, ...]:
+    block = json.loads(sent)
     name = definitions().get(str(block.get("type"))) if isinstance(block, Mapping) else None
     if name is None:
-        return [f"unknown type of block: {str(block)[:80]}"]
-    return [*against(name, block), *_modelled(block), *_ruled(block)]
+        return (f"unknown type of block: {str(block)[:80]}",)
+    return (*against(name, block), *_modelled(block), *_ruled(block))
 
 
 def _modelled(block: Mapping[str, Any]) -> list[str]:

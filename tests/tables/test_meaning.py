@@ -23,7 +23,9 @@ from engine import (
     NodeView,
     Person,
     Plan,
+    Question,
     Status,
+    Tool,
     WorkflowSpec,
 )
 from tests.tables.test_messages import ACTIVE
@@ -58,8 +60,16 @@ ASKS = node(15, "lint", Status.WAITING)
 SPEC = WorkflowSpec("calculator", (NodeSpec("design", AgentSpec("Write it", repo="shop")),))
 
 
-def asked(matter: Plan | Gate | Failure, about: NodeView | None = None) -> Inquiry:
-    kinds = {Plan: InquiryKind.PLAN, Gate: InquiryKind.GATE, Failure: InquiryKind.FAILURE}
+def asked(
+    matter: Plan | Gate | Failure | Tool | Question, about: NodeView | None = None
+) -> Inquiry:
+    kinds = {
+        Plan: InquiryKind.PLAN,
+        Gate: InquiryKind.GATE,
+        Failure: InquiryKind.FAILURE,
+        Tool: InquiryKind.TOOL,
+        Question: InquiryKind.QUESTION,
+    }
     return Inquiry(
         id=7,
         kind=kinds[type(matter)],
@@ -80,6 +90,9 @@ BESIDE = Thread((DESIGN, CODE, OK, TEST), (GATE,))  # a gate beside a running br
 HELD = Thread((DESIGN, OK, TEST), (GATE,))  # nothing works until people have decided
 FAILED = Thread((DESIGN, ASKS), (asked(Failure("exit code 1"), ASKS),))
 OVER = Thread((DESIGN,))
+WAITS = replace(CODE, status=Status.WAITING)
+WANTS = Thread((DESIGN, WAITS), (asked(Tool(()), WAITS),))
+WONDERS = Thread((DESIGN, WAITS), (asked(Question(()), WAITS),))
 
 SCENES = [
     (EMPTY, "fix it", Scene.BARE),
@@ -109,6 +122,17 @@ SCENES = [
     (BESIDE, "start with the tests", Scene.RUNNING),
     (BESIDE, "implement: use sqlite", Scene.RUNNING),
     (BESIDE, "12: approve nothing", Scene.RUNNING),
+    (WANTS, "allow", Scene.ASKED),
+    (WANTS, "deny because it is late", Scene.ASKED),
+    (WANTS, "yes!", Scene.ASKED),  # it allows nothing, and that is said
+    (WANTS, "allow users to log in", Scene.RUNNING),
+    (WANTS, "use the other remote", Scene.RUNNING),
+    (WORKS, "deny", Scene.ASKED),
+    (WORKS, "allow it", Scene.ASKED),
+    (WORKS, "yes", Scene.RUNNING),
+    (WONDERS, "red", Scene.ASKED),
+    (WONDERS, f"{WAITS.id}: red", Scene.ASKED),
+    (WONDERS, f"{DESIGN.id}: red", Scene.RUNNING),
 ]
 
 
@@ -131,6 +155,11 @@ VERDICTS = [
     ("skip", Verdict(Decision.SKIP)),
     ("skip test", Verdict(Decision.SKIP, "test")),
     ("approve ok", Verdict(YES, "ok")),
+    ("allow", Verdict(YES)),
+    ("Allow it.", Verdict(YES)),
+    ("deny all", Verdict(NO)),
+    ("deny because it is late", Verdict(NO, "", "it is late")),
+    ("denied, not today", Verdict(NO, "", "not today")),
     ("approve w5.ok", Verdict(YES, "w5.ok")),
     ("approve W5.OK", Verdict(YES, "w5.ok")),
     ("approve, but hurry", Verdict(YES, "", "but hurry")),

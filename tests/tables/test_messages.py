@@ -20,7 +20,8 @@ from bot.messages import Message, accepted, answer, causes, manual, notes, words
 from bot.parsing import parse
 from engine.errors import NotFound
 from engine.executor import Step, Usage
-from engine.notices import Card
+from engine.matters import Whose
+from engine.notices import Card, Nearing
 from engine.spec import Origin, Person
 from engine.states import TERMINAL, Cause, Status
 from engine.views import (
@@ -150,6 +151,18 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
     "taken over": (
         say.taken_over(ACTIVE, "abc1234"),
         "Agent 12 lost its worker and begins again: Fix the login",
+    ),
+    "an agent's budget is nearly used up": (
+        say.nearing(Nearing(ACTIVE, Whose.AGENT, Decimal(5), Decimal("4.10"))),
+        "The budget of agent 12 of $5.00 is nearly used up: Fix the login",
+    ),
+    "a workflow's budget is nearly used up": (
+        say.nearing(Nearing(ACTIVE, Whose.WORKFLOW, Decimal(25), Decimal(20))),
+        "The budget of workflow w5 of $25.00 is nearly used up: Fix the login",
+    ),
+    "a person's budget is nearly used up": (
+        say.nearing(Nearing(ACTIVE, Whose.PERSON, Decimal(50), Decimal(45))),
+        "The daily budget of Ada of $50.00 is nearly used up: Fix the login",
     ),
     "diff": (
         say.diff_file(DONE, "diff --git a b"),
@@ -614,6 +627,7 @@ def test_what_others_wrote_is_live_nowhere() -> None:
         card(evil), card(replace(evil, status=Status.ACTIVE)), card(evil, evil),
         ended(evil), messages.taken_over(evil, EVIL), messages.diff_file(evil, EVIL),
         messages.status(evil, [replace(RUN, outcome=EVIL)] * 99), messages.listing(*[[evil] * 99] * 3),
+        *[messages.nearing(Nearing(evil, whose, Decimal(5), Decimal(4))) for whose in Whose],
         messages.logs(evil, [LogEntry(AT, EVIL, 1, Step(EVIL, EVIL), EVIL)] * 50),
         messages.refused(Refusal(EVIL, EVIL, EVIL)), messages.failed(NotFound(EVIL), EVIL),
         messages.denied(Denied(Action.CANCEL, Why.NOT_OWNER, (EVIL,) * 50), EVIL),
@@ -699,6 +713,7 @@ def every(agent: NodeView, text: str) -> list[Message]:
         card(*[agent] * 25),
         ended(agent),
         messages.taken_over(agent, text),
+        *[messages.nearing(Nearing(agent, whose, Decimal(5), Decimal(4))) for whose in Whose],
         messages.status(agent, [RUN]),
         messages.listing(*[[agent] * 50] * 3),
         messages.logs(agent, [LogEntry(AT, text, 1, agent.step, text)] * 40),

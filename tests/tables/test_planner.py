@@ -13,16 +13,17 @@ from bot.grammar import Plan as Ask
 from bot.grammar import Refusal
 from bot.meaning import Thread, changes
 from bot.parsing import parse
-from engine import planner
+from engine import proposals
 from engine.dag import GateSpec, NodeSpec, WorkflowSpec
 from engine.demo_model.brain import answer
 from engine.demo_model.conversation import Conversation, Result
 from engine.demo_model.planning import ANSWER
 from engine.errors import InvalidSpec
-from engine.matters import Inquiry, Plan
+from engine.matters import Plan
 from engine.planner import MOST_STEPS, SCHEMA, carried, instructions, proposed, standing
 from engine.spec import AgentSpec, Context, Origin, Person
 from engine.states import InquiryKind, OnFailure
+from engine.votes import Inquiry
 
 GOAL = AgentSpec("Add accounts", repo="shop", base="main", model="m", context=Context("said", 2))
 GOOD: dict[str, Any] = {
@@ -215,7 +216,7 @@ def test_what_decides_nothing_changes_a_planning_agents_plan(text: str, *, chang
 
 
 def test_the_policy_says_who_plans_and_what_is_wanted() -> None:
-    assert planner.policy(gates=False) == {"plans": True, "gates": False, "schema": dict(SCHEMA)}
+    assert proposals.policy(gates=False) == {"plans": True, "gates": False, "schema": dict(SCHEMA)}
 
 
 @pytest.mark.parametrize(

@@ -164,3 +164,11 @@ def test_a_doubt_says_what_to_type() -> None:
     assert doubts(rules("U1", "*"), {}) == (
         Doubt("nobody could approve anything for U1 (not looked up)", f"{SECOND}\n{OWN}"),
     )
+
+
+def test_where_agents_have_to_ask_nobody_to_approve_is_graver() -> None:
+    alone = rules("U1", "*")
+    (plain,), (grave,) = doubts(alone, {}), doubts(alone, {}, asks=True)
+    assert NO_APPROVAL in plain.said
+    assert grave.said == f"{plain.said}, and [agent] ask is set: no agent starts there"
+    assert doubts(rules("U1 U2", "*"), {}, asks=True) == ()

@@ -49,8 +49,9 @@ from engine import (
     Work,
     WorkflowSpec,
 )
-from engine.matters import CHOICES, KINDS, Matter
+from engine.matters import KINDS, Matter
 from engine.spec import INVISIBLE
+from engine.votes import CHOICES
 from tests.referee.referee import check_view
 from tests.tables.test_messages import (
     ACTIVE,
@@ -324,6 +325,10 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
     "pressed too slowly": (
         say.press_again(),
         "That took too long for Slack. Press the button once more.",
+    ),
+    "several to stop": (
+        say.which_to_stop((CODE, TEST)),
+        "Which agent? Nothing was stopped. Press Stop, or type its number: stop 12",
     ),
     "said to nobody": (
         say.not_a_step(2),

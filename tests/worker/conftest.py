@@ -17,7 +17,7 @@ from engine.mending import Mending
 from engine.models import Clock
 from engine.outbox import Outbox
 from engine.requests import Wish
-from engine.scripted import Action, ScriptedExecutor
+from engine.scripted import Action, Plan, ScriptedExecutor
 from engine.settings import Limits, Poll, Repo, Settings
 from engine.spec import AgentSpec, Origin, Person
 from engine.states import TERMINAL, Status
@@ -58,6 +58,7 @@ class Station:
     shop: Path
     home: Path
     script: dict[str, Sequence[Action]] = field(default_factory=dict)
+    plan: Plan | None = None  # in the place of the script
     workers: list[Worker] = field(default_factory=list)
 
     @property
@@ -79,7 +80,9 @@ class Station:
     async def worker(self) -> Worker:
         """A new worker process, as far as the ledger can tell."""
         outside = Outside({"PATH": "/usr/bin:/bin"}, {}, self.home / "mab.toml", self.home)
-        made = make_worker(self.workflows, ScriptedExecutor(self.script), outside, Listeners())
+        made = make_worker(
+            self.workflows, ScriptedExecutor(self.plan or self.script), outside, Listeners()
+        )
         await made.join("test")
         self.workers.append(made)
         return made
@@ -147,3 +150,4 @@ async def station(db: Database, tmp_path: Path) -> AsyncIterator[Station]:
         for task in set(running._tasks):
             task.cancel()
         await asyncio.gather(*running._tasks, return_exceptions=True)
+        await running.tools.model.close()
