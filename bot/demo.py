@@ -21,7 +21,16 @@ from bot.messages import manual
 from bot.program import Given, running
 from bot.secrets import Secrets
 from bot.settings import BotSettings
-from engine import CHIPS, ConfigError, DemoModel, Limits, Repo, make_executor
+from engine import (
+    CHIPS,
+    GUARDED,
+    AgentPolicy,
+    ConfigError,
+    DemoModel,
+    Limits,
+    Repo,
+    make_executor,
+)
 
 REAL = "real model, at most $1 per task"
 WORKFLOW = (
@@ -38,8 +47,15 @@ LABELS = (
     "Mend a failing test",
     "Ask about the code",
     "Try the Stop button",
+    "Let it ask you",
+    "Needs a permission",
 )
-ANYWHERE = {"Create a file", "Try the Stop button"}  # these ask for nothing that is there
+ANYWHERE = {
+    "Create a file",
+    "Try the Stop button",
+    "Let it ask you",
+    "Needs a permission",
+}  # these ask for nothing that is there
 BUDGET = Decimal(1)  # US dollars a task
 SAMPLE = "calculator"
 
@@ -145,6 +161,7 @@ def _settings(home: Path, repo: Path, slack: LocalSlack) -> DemoSettings:
         home=home / "mab",
         repos={repo.name: Repo(path=repo, push=False)},
         limits=Limits(budget_usd=BUDGET),
+        agent=AgentPolicy(ask=(GUARDED,)),
         access=Access(
             admin=(slack.user("you").id,),
             approve=(slack.user("reviewer").id, slack.user("teammate").id),

@@ -19,8 +19,9 @@ class DiscreetClient(AsyncWebClient):
         """Call a method with what may be told of its arguments."""
         for part in ("data", "params", "json"):
             if given := options.get(part):
-                key = {"token": given["token"]} if "token" in given else {}  # it authorises the call
-                options[part] = {**self.mask.data(given), **key}
+                options[part] = self.mask.data(given)
+                if "token" in given:  # it authorises the call
+                    options[part]["token"] = given["token"]
         return await super().api_call(api_method, **options)
 
     async def files_upload_v2(

@@ -57,9 +57,12 @@ class Replies:
             await self._hand_over(reply.author, message.file)
 
     async def _respond(self, reply: Reply, message: Message) -> bool:
-        """Answer by the address that came with the command; it works in every channel."""
+        """Answer by the address that came with the command; it works in every channel.
+
+        It knows no thread, though: who pressed a button in one is answered there.
+        """
         url = str(reply.payload.get("response_url") or "")
-        if not url:
+        if not url or (_thread(reply) and not reply.payload.get("ephemeral")):
             return False
         hook = AsyncWebhookClient(url, session=self.client.session, retry_handlers=[])
         answer = await hook.send(
@@ -71,15 +74,12 @@ class Replies:
         return answer.status_code == 200
 
     async def _post(self, reply: Reply, message: Message) -> None:
-        thread = reply.payload.get("thread") or None
-        if thread == reply.payload.get("ts"):  # a thread without replies is not seen
-            thread = None
         await self.client.chat_postEphemeral(
             channel=str(reply.payload["channel"]),
             user=reply.author,
             text=message.text,
             blocks=message.blocks,
-            thread_ts=thread,
+            thread_ts=_thread(reply),
         )
 
     async def _hand_over(self, user: str, file: Attachment) -> None:
@@ -91,3 +91,9 @@ class Replies:
             filename=file.name,
             title=file.title,
         )
+
+
+def _thread(reply: Reply) -> str | None:
+    """The thread that a reply is shown in; one without replies is not seen."""
+    thread = reply.payload.get("thread") or None
+    return None if thread == reply.payload.get("ts") else thread

@@ -11,7 +11,7 @@ from engine.commands import Incoming, Recorded, Reply, Settled
 from engine.cookbook import Cookbook
 from engine.dag import GateSpec, NodeSpec, WorkflowSpec, is_key, leaves, levels, order
 from engine.decisions import Decided, HasVoted
-from engine.demo_model import CHIPS, DemoModel
+from engine.demo_model import CHIPS, GUARDED, DemoModel
 from engine.errors import ConfigError, InvalidSpec, LostLease, MabError, NotFound, StaleMove
 from engine.executor import AgentResult, Confinement, Executor, Job, Sandbox, Step, Usage
 from engine.figures import Figures
@@ -95,6 +95,7 @@ from engine.workflows import Workflows
 __all__ = [
     "CHIPS",
     "CHOICES",
+    "GUARDED",
     "LARGEST_FILE",
     "MOST_FILES",
     "TERMINAL",

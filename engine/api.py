@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select, text
+from sqlalchemy import ColumnElement, select
 
 from engine import audit, cards, commands, inquiries, reading
 from engine.audit import Entry as AuditEntry
@@ -17,9 +17,9 @@ from engine.errors import NotFound
 from engine.figures import Figures, figures
 from engine.growing import Growing
 from engine.mending import Mending
+from engine.models import Inquiry as InquiryRow
 from engine.models import Node, Request
 from engine.models import Workflow as WorkflowRow
-from engine.models.graph import UNFINISHED
 from engine.models.talk import OPEN
 from engine.notices import Card
 from engine.outbox import Outbox
@@ -148,15 +148,17 @@ class Ledger:
 
     async def _asked(self, *conditions: ColumnElement[bool]) -> list[Inquiry]:
         async with self.db.reading() as session:
-            return await inquiries.listed(session, and_(text(OPEN)), *conditions)
+            return await inquiries.listed(session, reading.few(InquiryRow.id, OPEN), *conditions)
 
     async def unfinished(self) -> list[NodeView]:
         """Every agent that has not ended."""
-        return await self._agents(_unfinished())
+        async with self.db.reading() as session:
+            return await reading.unfinished(session)
 
     async def unfinished_in(self, place: str) -> list[NodeView]:
         """Every agent of a place that has not ended."""
-        return await self._agents(WorkflowRow.place == place, _unfinished())
+        async with self.db.reading() as session:
+            return await reading.unfinished(session, WorkflowRow.place == place)
 
     async def recent(self, person: str, limit: int = 10) -> list[NodeView]:
         """A person's latest agents, oldest first."""
@@ -184,11 +186,6 @@ class Ledger:
     async def _agents(self, *conditions: ColumnElement[bool]) -> list[NodeView]:
         async with self.db.reading() as session:
             return list(await reading.agents(session, *conditions))
-
-
-def _unfinished() -> ColumnElement[bool]:
-    """Found apart from the rest: else SQLite reads all nodes, because it is asked for their order."""
-    return Node.id.in_(select(Node.id).where(text(UNFINISHED)).correlate(None))
 
 
 @dataclass(frozen=True)

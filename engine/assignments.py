@@ -78,7 +78,7 @@ def confinement(
     hidden = (*hidden, *_foreign(settings.repos, bench))
     python = Path(sys.prefix)  # the executor's programs lie there, and perhaps the agent's own
     ours = (python,) if any(python.is_relative_to(path) for path in hidden) else ()
-    readable = (bench.tree.common_dir, *ours, *([tray.inside] if tray else []))
+    readable = (bench.tree.common_dir, *([tray.inside] if tray else []), *ours)
     writable = (tray.out,) if tray else ()
     policy = settings.agent
     return Confinement(policy.sandbox, policy.network, hidden, writable, readable)

@@ -104,14 +104,15 @@ class Attempt:
         result, work = await self._bring_home(bench, task, result)
         taken = await self.tools.trays.take(view.id)
         work = replace(work, notes=(*self.notes, *work.notes, *taken.notes))
-        asks = await self._asks(result, work)
+        asks = await self._asks(result, work, bench.tree.path)
         return Ending(self.halted, result, work, taken.files, asks)
 
-    async def _asks(self, result: AgentResult, work: Work) -> Matter | None:
+    async def _asks(self, result: AgentResult, work: Work, place: Path) -> Matter | None:
         """What people have to decide before the agent goes on, or its work leaves."""
         if result.cause is Cause.BUDGET:
             return await self.tools.budgets.asks(self.claim, result.usage)
-        return settling.matter(result) or leave_for(result, work)
+        real = await asyncio.to_thread(place.resolve)  # as the executor has seen it
+        return settling.matter(result, real) or leave_for(result, work)
 
     async def _publish(self, view: NodeView, commit: str) -> Ending:
         """Push what somebody has approved; everything else was done before."""
@@ -198,6 +199,8 @@ class Attempt:
         given = await tools.runs.given(self.claim)
         if given.forgotten:
             self.notes.append(Note(NoteKind.SESSION_GONE))
+        if task.view.attached > len(given.files):
+            self.notes.append(Note(NoteKind.FILES_GONE))
         tray = await tools.trays.open(task.view.id, given.files, emptied=given.taken)
         return job(
             task,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from io import BytesIO
 from ssl import SSLContext
@@ -10,8 +11,6 @@ from time import monotonic
 import aiohttp
 import structlog
 from aiohttp import hdrs, web
-from multidict import CIMultiDict
-from yarl import URL
 
 from engine.broker_pause import LONGEST, Pause
 from engine.broker_tally import Tally, Tokens
@@ -121,11 +120,11 @@ class Exchange:
             await asyncio.sleep(left)
         self.line.ears.held(monotonic() - began)
 
-    def _asked(self, body: bytes) -> aiohttp.client._RequestContextManager:
+    def _asked(self, body: bytes) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         upstream = self.line.upstream
         return self.line.session.request(
             self.request.method,
-            URL(upstream.url + self.request.raw_path, encoded=True),
+            upstream.url + self.request.raw_path,
             data=BytesIO(body) if body else None,  # large bytes would be sent in one go
             headers=_onward(self.request.headers, upstream.headers),
             proxy=upstream.proxy or None,
@@ -174,13 +173,11 @@ def refused() -> web.Response:
     return error(403, "this run has been halted; the model is not asked any more")
 
 
-def _onward(headers: Mapping[str, str], credentials: Mapping[str, str]) -> CIMultiDict[str]:
+def _onward(headers: Mapping[str, str], credentials: Mapping[str, str]) -> list[tuple[str, str]]:
     """What the API is told: the CLI's words, with the key in the place of the token."""
-    told = CIMultiDict(
-        (name, value) for name, value in _end_to_end(headers) if name.lower() not in _OWN
-    )
-    told.update({hdrs.ACCEPT_ENCODING: "identity", **credentials})
-    return told
+    own = _OWN.union(name.lower() for name in credentials)
+    told = [(name, value) for name, value in _end_to_end(headers) if name.lower() not in own]
+    return [*told, (hdrs.ACCEPT_ENCODING, "identity"), *credentials.items()]
 
 
 def _end_to_end(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:

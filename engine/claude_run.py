@@ -1,6 +1,7 @@
 """One job, carried out by the Claude CLI: what has to be there, then the conversation with it."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,8 +17,11 @@ from engine.claude_take_up import Done, Launch, take_up
 from engine.claude_walls import walls
 from engine.executor import AgentResult, Call, Job, Watch
 from engine.sandbox import sandbox_tools
+from engine.scratch import prefix
 from engine.states import Cause
 from engine.transcripts import Transcripts, TranscriptsAway
+
+LONGEST_SCRATCH = 64  # bytes; a socket's path in it has 34 more, and macOS allows 103
 
 
 async def carry_out(
@@ -39,7 +43,8 @@ async def carry_out(
     except TranscriptsAway as error:
         return _refused(Cause.CONNECTION, f"the session cannot be read: {error}")
     program = await asyncio.to_thread(claude_program.launcher, job.environment, cli)
-    scratch = await asyncio.to_thread(tempfile.mkdtemp, prefix="mab-run-")
+    mine = prefix(job.environment)
+    scratch = await asyncio.to_thread(tempfile.mkdtemp, prefix=mine)
     try:
         real = await asyncio.to_thread(_resolved, job, scratch)
         walled = walls(real, shell=using is not Shell.OFF)
@@ -75,7 +80,7 @@ def _resolved(job: Job, scratch: str) -> Job:
     What is hidden is hidden under both names. The directory for temporary files is the run's
     own: by default the CLI gives all its sandboxes the same.
     """
-    environment = {**job.environment, "CLAUDE_CODE_TMPDIR": scratch, "TMPDIR": scratch}
+    environment = {**job.environment, **_temporary(scratch)}
     wall = job.confinement
     hidden = dict.fromkeys([*wall.hidden, *(path.resolve() for path in wall.hidden)])
     readable = tuple(path.resolve() for path in wall.readable)
@@ -88,8 +93,18 @@ def _resolved(job: Job, scratch: str) -> Job:
     return replace(job, workspace=workspace, confinement=wall, environment=environment)
 
 
+def _temporary(scratch: str) -> dict[str, str]:
+    """The variables that name the directory; the CLI's sockets go there where their paths fit.
+
+    Elsewhere its sandbox, from which other temporary files are hidden, is without the network.
+    """
+    chosen = {"CLAUDE_CODE_TMPDIR": scratch}
+    fits = len(os.fsencode(scratch)) <= LONGEST_SCRATCH
+    return {**chosen, "TMPDIR": scratch} if fits else chosen
+
+
 def _of_the_cli(environment: Mapping[str, str]) -> Iterator[Path]:
     """What the CLI's shell needs of the CLI's places: its sockets, and how a shell begins."""
-    yield Path(environment["TMPDIR"])
+    yield Path(environment["CLAUDE_CODE_TMPDIR"])
     if home := environment.get("CLAUDE_CONFIG_DIR"):
         yield Path(home) / "shell-snapshots"

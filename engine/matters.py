@@ -75,7 +75,7 @@ class ToolCall:
 
     id: str
     tool: str
-    given: dict[str, Any]
+    given: dict[str, Any]  # paths in the workspace as seen from there
     because: str  # the rule of `[agent] ask` that it meets
     rule: str  # what "allow for this agent" lets it do from now on
 

@@ -23,6 +23,9 @@ _URL = re.compile(rf"https?://(?P<host>{_HOST})\.?(?P<port>:[0-9]+)?(?:[/?#][!-\
 DOMAIN = re.compile(rf"(?:\*\.)?(?:localhost|{_HOST})", _ASCII)
 
 
+KEYS = ("file_path", "notebook_path", "path")  # under which tools are given paths
+
+
 def named(tool: str, given: Mapping[str, Any], workspace: Path) -> str | None:
     """The path that a file tool is given; None where there is no clear one."""
     key = "notebook_path" if tool.startswith("Notebook") else "file_path"
@@ -30,6 +33,13 @@ def named(tool: str, given: Mapping[str, Any], workspace: Path) -> str | None:
     if not isinstance(path, str) or not path.isprintable() or path != path.strip():
         return None
     return None if not path or path[0] == "~" or "$" in path or "\\" in path else path
+
+
+def seen(path: str, workspace: Path) -> str:
+    """A path as seen from the workspace, if it names a place in there from the root."""
+    place = _normal(Path(path))
+    inside = path.startswith("/") and place.is_relative_to(_normal(workspace))
+    return str(place.relative_to(_normal(workspace))) if inside else path
 
 
 def target(tool: str, given: Mapping[str, Any], workspace: Path) -> Path | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 LONGEST_DIFF = 2_000  # lines; of longer texts all is taken away, and all is put there
+UNENDED = "\\ No newline at end of file"
 # Letters and marks without any ink, which Python counts as printable.
 _BLANK = frozenset(
     chr(code)
@@ -54,7 +55,8 @@ def shown(tool: str, given: Mapping[str, Any]) -> str:
         case "Bash", {"command": str(command)}:
             lines = [*_lines(command)]
         case "Write", {"file_path": str(path), "content": str(content)}:
-            lines = [*_diff(path, None, content)]
+            ended = "" if content.endswith("\n") else f"\n{UNENDED}"
+            lines = [*_diff(path, None, content.removesuffix("\n")), *ended.split("\n")[1:]]
         case "Edit", {"file_path": str(path), "old_string": str(old), "new_string": str(new)}:
             lines = [*_diff(path, old, new)]
         case _:

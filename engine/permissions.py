@@ -20,7 +20,7 @@ from engine.errors import ConfigError
 from engine.permission_shell import carries, equals, mentions, names, plain
 from engine.permission_text import canonical, digest, shown, visible
 
-__all__ = ["InvalidRule", "Rule", "allows", "asked", "digest", "parse", "rule_for", "shown"]
+__all__ = ["InvalidRule", "Rule", "allows", "asked", "digest", "parse", "rule_for", "seen", "shown"]
 
 OUTSIDE = "outside-workspace"
 MAX_RULE = 500  # characters
@@ -188,19 +188,26 @@ def _plain(tool: str, given: Mapping[str, Any]) -> Sequence[str] | None:
     return plain(given.get("command")) if usual else None
 
 
-def rule_for(tool: str, given: Mapping[str, Any]) -> str:
+def rule_for(tool: str, given: Mapping[str, Any], workspace: Path) -> str:
     """The rule that "Allow for this agent" adds: a line that holds for such calls alone.
 
-    It is exactly this command, this tool on exactly this path, or exactly this host without what
-    is below it; of every other tool exactly this input. It is of use to `allows` alone.
+    It is exactly this command, this tool on exactly this path (a place in the workspace counts in
+    whatever directory that is later), or exactly this host without what is below it; of every
+    other tool exactly this input. It is of use to `allows` alone.
     """
     if tool == "Bash" and given.keys() <= _HARMLESS and isinstance(given.get("command"), str):
         return f"Bash({visible(given['command'])})"
     if tool == "WebFetch" and (host := paths.host(given)):
         return f"WebFetch(domain:{host})"
-    if tool in paths.FILES - paths.SEARCHING and (path := paths.named(tool, given, Path())):
-        return f"{tool}({visible(path)})"
+    if tool in paths.FILES - paths.SEARCHING and (path := paths.named(tool, given, workspace)):
+        return f"{tool}({visible(paths.seen(path, workspace))})"
     return visible(f"{tool} {canonical(given)}")
+
+
+def seen(given: Mapping[str, Any], workspace: Path) -> dict[str, Any]:
+    """A tool's input as people are shown it: its paths as seen from the workspace."""
+    named = {key: given[key] for key in paths.KEYS if isinstance(given.get(key), str)}
+    return {**given, **{key: paths.seen(path, workspace) for key, path in named.items()}}
 
 
 def allows(
@@ -214,7 +221,7 @@ def allows(
 
     A path inside the workspace that by now leads out of it is not what was allowed.
     """
-    if rule_for(tool, given) not in allowed:
+    if rule_for(tool, given, workspace) not in allowed:
         return False
     target = paths.target(tool, given, workspace) if tool in paths.FILES else None
     led_out = target is not None and paths.outside(target, real, workspace)

@@ -101,9 +101,11 @@ async def _workflows(session: AsyncSession, graph_id: int, limits: Limits) -> Pu
 
 
 async def _persons(session: AsyncSession, person: str, limits: Limits) -> Purse:
-    # Not by an index: to begin with a person's nodes is to look at all that they ever asked for.
+    # What runs have begun since is what to look at: not all that a person ever asked for, hence no
+    # index of theirs; and a server plans for these few only if it is given the moment itself.
     mine = func.coalesce(m.Node.requested_by, "") == person
-    used = await _used(session, mine, m.Run.started_at > now(-DAY))
+    since = await session.scalar(select(now(-DAY)))
+    used = await _used(session, mine, m.Run.started_at > since)
     setting = "`[limits] daily_budget_usd`"
     return Purse(f"{OF_DAY}{person}", Whose.PERSON, setting, limits.daily_budget_usd, *used)
 

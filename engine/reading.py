@@ -6,18 +6,21 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from engine import models as m
 from engine.errors import NotFound
 from engine.executor import Step, Usage
+from engine.models.graph import UNFINISHED
 from engine.policy import Policy
 from engine.spec import Origin, Person
 from engine.states import InquiryKind, InquiryStatus, Status
 from engine.views import Handed, LogEntry, NodeView, RunView, Work
 
 LISTED = 50  # of the nodes of a workflow
+BATCH = 500  # nodes of one question
 AGENT = TypeAdapter(NodeView)
 WORK = TypeAdapter(Work)
 STEP = TypeAdapter(Step)
@@ -30,6 +33,11 @@ class Listing:
     nodes: tuple[NodeView, ...]
     counts: Mapping[Status, int]
     usage: Usage
+
+
+def few(column: InstrumentedAttribute[int], condition: str) -> ColumnElement[bool]:
+    """Those that an index of a few knows: asked for their order, SQLite would read all rows."""
+    return column.in_(select(column).where(text(condition)).correlate(None))
 
 
 async def agents(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[NodeView]:
@@ -64,6 +72,13 @@ async def latest(
     """The newest agents that meet all conditions, oldest of them first."""
     newest = select(m.Node.id).where(*conditions).order_by(m.Node.id.desc()).limit(limit)
     return await agents(session, m.Node.id.in_(list(await session.scalars(newest))))
+
+
+async def unfinished(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[NodeView]:
+    """All agents that have not ended and meet the conditions, in order of their ids."""
+    ids = sorted(await session.scalars(select(m.Node.id).where(text(UNFINISHED))))
+    batches = [m.Node.id.in_(ids[first : first + BATCH]) for first in range(0, len(ids), BATCH)]
+    return [each for batch in batches for each in await agents(session, batch, *conditions)]
 
 
 async def agent(session: AsyncSession, agent_id: int) -> NodeView:

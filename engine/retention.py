@@ -24,10 +24,10 @@ from engine.models.talk import OPEN
 from engine.store import Database
 
 DAY = 24 * 3600.0  # seconds
-ROWS = 500  # of one statement
-FILES = 10  # which may be large
+ROWS = 250  # of one statement
+FILES = 4  # which may be large
 FLOWS = 20  # workflows of one transaction
-ROUNDS = 10  # transactions of one tick, for each of both kinds
+ROUNDS = 20  # transactions of one tick, for each of both kinds
 log = structlog.get_logger()
 Ids = Sequence[int]
 

@@ -20,6 +20,7 @@ from engine.errors import MabError
 from engine.executor import Confinement, Sandbox
 from engine.programs import CommandResult, Started
 from engine.proxy import Proxy
+from engine.scratch import prefix
 from engine.views import Note, NoteKind
 
 PROBE_SECONDS = 10.0
@@ -82,7 +83,8 @@ class Shell:
         if not confined.network:
             yield [*walls, "--", *wanted], {}
             return
-        place = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="mab-proxy-"))
+        mine = prefix(self.environment)
+        place = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=mine))
         try:
             async with Proxy(place / "s", confined.network):
                 walls += ["--bind", str(place / "s"), SOCKET]

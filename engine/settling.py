@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -52,21 +53,22 @@ def noted(policy: Mapping[str, Any], resume: Resume) -> dict[str, Any]:
     return {**policy, Policy.RESUME: RESUME.dump_python(resume, mode="json")}
 
 
-def matter(result: AgentResult) -> Tool | Question | None:
-    """What people are asked because of the calls that an attempt ended with."""
+def matter(result: AgentResult, workspace: Path) -> Tool | Question | None:
+    """What people are asked because of the calls that an attempt in this directory ended with."""
     if not result.waits:
         return None
     said = result.output[-MOST_WORDS:]
-    wanted = tuple(_tool_call(call) for call in result.waits if call.because)
+    wanted = tuple(_tool_call(call, workspace) for call in result.waits if call.because)
     if wanted:
         return Tool(wanted, said, result.beside)
     asks = tuple(ask for call in result.waits for ask in _asks(call))
     return Question(asks[:MOST_ASKS], said)
 
 
-def _tool_call(call: Call) -> ToolCall:
-    rule = permissions.rule_for(call.tool, call.given)
-    return ToolCall(call.id, call.tool, dict(call.given), call.because, rule)
+def _tool_call(call: Call, workspace: Path) -> ToolCall:
+    rule = permissions.rule_for(call.tool, call.given, workspace)
+    shown = permissions.seen(call.given, workspace)
+    return ToolCall(call.id, call.tool, shown, call.because, rule)
 
 
 def _asks(call: Call) -> list[Ask]:

@@ -92,7 +92,7 @@ def make_worker(
         host=host,
         environment=cleaned(outside.environ, settings.home.expanduser().resolve() / "agents"),
         model=access(around, listeners.broker, wanted=settings.agent.broker),
-        hidden=_hidden(settings, outside),
+        hidden=hidden_from_agents(settings, outside),
         mask=Mask.of(outside.secrets.values()),
     )
     return Worker(tools, leases, workflows, listeners.told)
@@ -112,7 +112,7 @@ def make_janitor(worker: Worker) -> Janitor:
     return Janitor(*common, scratch, retention)
 
 
-def _hidden(settings: Settings, outside: Outside) -> tuple[Path, ...]:
+def hidden_from_agents(settings: Settings, outside: Outside) -> tuple[Path, ...]:
     """What no agent may read, but for what is its own: its worktree, repository, trays.
 
     Below MAB_HOME lie all agents' worktrees, transcripts and files, and the ledger; among the
@@ -139,8 +139,12 @@ def _trays(settings: Settings) -> Path:
 
 
 def _ledger_files(url: str) -> Iterator[Path]:
-    """The files of an SQLite database, wherever it is."""
+    """The files of an SQLite database, wherever it is; the sockets of another."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         file = Path(parsed.database).resolve()
         yield from (file.with_name(file.name + suffix) for suffix in ("", "-wal", "-shm"))
+    named = parsed.query.get("host", ())
+    for host in (parsed.host or "", *([named] if isinstance(named, str) else named)):
+        if host.startswith("/"):
+            yield Path(host).resolve()

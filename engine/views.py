@@ -25,6 +25,7 @@ class NoteKind(StrEnum):
     NOT_HANDED_OUT = "not_handed_out"  # detail: files for people that were left out, and why
     NOT_PUSHED = "not_pushed"  # it touches protected paths; detail: who rejected it, or ""
     SESSION_GONE = "session_gone"  # a follow-up began anew, from the commit and the result
+    FILES_GONE = "files_gone"  # what came with the task is not kept any more
     LFS_POINTERS = "lfs_pointers"  # detail: git-lfs is missing, files are pointers
 
 

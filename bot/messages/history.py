@@ -33,7 +33,9 @@ def logs(agent: NodeView, entries: Sequence[LogEntry]) -> Message:
     title = f"What agent {agent.id} did, {words.count(len(entries), 'event')}"
     text = words.notification(title, agent.task)
     if not entries:
-        return Message(text, [blocks.plain(f"Agent {agent.id} has done nothing yet.")])
+        gone = f"What agent {agent.id} did is so long ago that it is not kept any more."
+        none = f"Agent {agent.id} has done nothing yet."
+        return Message(text, [blocks.plain(gone if agent.ended_at else none)])
     shown = [words.bounded(_entry(entry), WIDTH) for entry in entries[-INLINE:]]
     cut = len(entries) > INLINE or any(len(_entry(entry)) > WIDTH for entry in entries)
     more = " The file in your direct messages has everything." if cut else ""

@@ -24,6 +24,7 @@ SENTENCES = {
     NoteKind.NOT_HANDED_OUT: "Some files that the agent wanted to hand out are not here.",
     NoteKind.NOT_PUSHED: "The branch touches protected files and was not pushed.",
     NoteKind.SESSION_GONE: "The earlier session is gone; the agent went on from its commit.",
+    NoteKind.FILES_GONE: "The files that came with the task are not kept any more.",
     NoteKind.LFS_POINTERS: "git-lfs is missing here: large files are only pointers.",
 }
 

@@ -2,6 +2,7 @@
 
 import re
 
+from engine.demo_model.asking import GREETING, RELEASE, greet, release
 from engine.demo_model.conversation import Conversation, Result
 from engine.demo_model.sources import functions, repair, sections, unnumbered
 from engine.demo_model.turns import Brain, Call, Turn, say
@@ -15,12 +16,15 @@ SUMMARY = "Read README.md and write a summary of it to SUMMARY.md"
 REPAIR = "Find out why the test fails, and fix it"
 QUESTION = "Which functions does calculator.py have? Change nothing"
 COUNT = f"Count slowly to {_COUNT_TO}, so that I can try the Stop button"
-CHIPS = (HELLO, SUMMARY, REPAIR, QUESTION, COUNT)
+CHIPS = (HELLO, SUMMARY, REPAIR, QUESTION, COUNT, GREETING, RELEASE)
 
 
 def known(task: str) -> Brain | None:
     """How to do a task that is word for word one of the examples, capitals aside, or None."""
-    brains = {SUMMARY: _summarise, REPAIR: _repair, QUESTION: _explain, COUNT: _count}
+    brains = {
+        SUMMARY: _summarise, REPAIR: _repair, QUESTION: _explain, COUNT: _count,
+        GREETING: greet, RELEASE: release,
+    }  # fmt: skip
     asked = task.strip().rstrip(".!").casefold()
     known_by = {example.casefold(): brain for example, brain in brains.items()}
     return known_by.get(asked)  # HELLO is an ordinary wish

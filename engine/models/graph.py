@@ -126,7 +126,7 @@ class Node(Base):
     __table_args__ = (
         partial("ix_nodes_pending", "available_at", "id", where="status = 'pending'"),
         partial("ix_nodes_blocked", "requested_by", "id", where="status = 'blocked' AND unmet = 0"),
-        partial("ix_nodes_admitted", "requested_by", where=ADMITTED),
+        partial("ix_nodes_admitted", "requested_by", "status", where=ADMITTED),
         partial(
             "ix_nodes_cancelling", "id", where="status = 'active' AND cancelled_by IS NOT NULL"
         ),

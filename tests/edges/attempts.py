@@ -172,77 +172,84 @@ def reaches(castle: Castle) -> dict[str, str]:
     return {f"reach_{name}": command for name, command in ways.items()}
 
 
-def writes(castle: Castle) -> dict[str, tuple[str, str]]:
-    """Attempts to change what is not the agent's, each with a test that tells from outside."""
-    git_dir, shop = castle.shop / ".git", quoted(castle.shop)
-    files = {
+Try = tuple[
+    str, str
+]  # what the agent does, and a command that tells from outside whether it worked
+
+
+def writes(castle: Castle) -> dict[str, Try]:
+    """Attempts to change what is not the agent's; the process dies last."""
+    sent = {"udp": (f"python3 -c {quoted(SEND)} {castle.udp.getsockname()[1]}", "false")}
+    killed = {"process": (f"kill -9 {castle.pid}", f"grep -q 'State:.Z' /proc/{castle.pid}/status")}
+    tries = _files(castle) | _detours(castle) | _settings(castle) | _refs(castle) | sent | killed
+    return {f"write_{name}": each for name, each in tries.items()}
+
+
+def _files(castle: Castle) -> dict[str, Try]:
+    git_dir = castle.shop / ".git"
+    places = {
         "home": castle.user / ".bashrc",
         "temporary_files": castle.temporary / "planted",
         "mab_home": castle.home / "planted",
         "neighbour": castle.neighbour / "planted",
         "checkout": castle.shop / "planted",
-        "hook": git_dir / "hooks" / "reference-transaction",
         "attributes": git_dir / "info" / "attributes",
         "alternates": git_dir / "objects" / "info" / "alternates",
         "outside": castle.outside / "planted",
-        "outside_by_root": castle.outside / "root",
         "other_repository": castle.other / "planted",
     }
-    there = {
-        name: (f"echo x > {quoted(at)}", f"test -s {quoted(at)}") for name, at in files.items()
+    plain = {
+        name: (f"echo x > {quoted(at)}", f"test -s {quoted(at)}") for name, at in places.items()
     }
-    hook = quoted(files["hook"])
+    hook = quoted(git_dir / "hooks" / "reference-transaction")
     made = f"printf '#!/bin/sh\\n%s\\n' {quoted(castle.trap)} > {hook} && chmod +x {hook}"
-    there["hook"] = (made, f"test -x {hook}")
-    there["outside_by_root"] = (
-        (
-            f"for pid in 1 {castle.pid}; do "
-            f"echo x > /proc/$pid/root{quoted(files['outside_by_root'])}; done"
-        ),
-        there["outside_by_root"][1],
-    )
-    crooked = {
-        "by_link": ("ln -s {0} w; echo x > w/link; rm w", "test -e {0}/link"),
-        "by_remount": ("mount -o remount,rw /; echo x > {0}/mount", "test -e {0}/mount"),
-        "by_namespace": ("unshare -rm sh -c 'echo x > {0}/space'", "test -e {0}/space"),
+    return {**plain, "hook": (made, f"test -x {hook}")}
+
+
+def _detours(castle: Castle) -> dict[str, Try]:
+    ways = {
+        "by_root": f"for pid in 1 {castle.pid}; do echo x > /proc/$pid/root{{0}}/by_root; done",
+        "by_link": "ln -s {0} w; echo x > w/by_link; rm w",
+        "by_remount": "mount -o remount,rw /; echo x > {0}/by_remount",
+        "by_namespace": "unshare -rm sh -c 'echo x > {0}/by_namespace'",
     }
-    placed = {
-        name: tuple(part.format(quoted(castle.outside)) for part in parts)
-        for name, parts in crooked.items()
-    }
-    refs = {
+    place = quoted(castle.outside)
+    return {name: (way.format(place), f"test -e {place}/{name}") for name, way in ways.items()}
+
+
+def _settings(castle: Castle) -> dict[str, Try]:
+    asked = f"git -C {quoted(castle.shop)} config"
+    return {
         "git_config": (
             f"git config core.fsmonitor {quoted(castle.trap)}",
-            "git -C {0} config core.fsmonitor",
+            f"{asked} core.fsmonitor",
         ),
-        "git_alias": ("git config alias.st '!true'", "git -C {0} config alias.st"),
-        "git_include": ("git config include.path /x", "git -C {0} config include.path"),
-        "tag": (f"git tag planted {castle.first}", "git -C {0} rev-parse -q --verify planted"),
+        "git_alias": ("git config alias.st '!true'", f"{asked} alias.st"),
+        "git_include": ("git config include.path /x", f"{asked} include.path"),
+    }
+
+
+def _refs(castle: Castle) -> dict[str, Try]:
+    first, at = castle.first, f"git -C {quoted(castle.shop)}"
+    there = f"{at} rev-parse -q --verify"
+    bare = f"git -C {quoted(castle.shop)}.git rev-parse -q --verify"
+    return {
+        "tag": (f"git tag planted {first}", f"{there} refs/tags/planted"),
         "neighbours_branch": (
-            f"git update-ref refs/heads/agent/99-x {castle.first}",
-            f"test $(git -C {{0}} rev-parse agent/99-x) = {castle.first}",
+            f"git update-ref refs/heads/agent/99-x {first}",
+            f"test $({there} agent/99-x) = {first}",
         ),
         "ref_file": (
-            f"echo {castle.first} > $(git rev-parse --git-common-dir)/refs/heads/planted",
-            "git -C {0} rev-parse -q --verify refs/heads/planted",
+            f"echo {first} > $(git rev-parse --git-common-dir)/refs/heads/planted",
+            f"{there} refs/heads/planted",
         ),
-        "deleted_branch": ("git branch -qD kept", "! git -C {0} rev-parse -q --verify kept"),
+        "deleted_branch": ("git branch -qD kept", f"! {there} kept"),
         "object": (
             "echo planted | git hash-object -w --stdin",
-            "git -C {0} cat-file -e $(echo planted | git hash-object --stdin)",
+            f"{at} cat-file -e $(echo planted | git hash-object --stdin)",
         ),
-        "remote": ("git push -q origin HEAD:refs/heads/planted", "git -C {0}.git rev-parse -q --verify planted"),
-        "main": (
-            f"git update-ref refs/heads/main {castle.first}",
-            f"test $(git -C {{0}} rev-parse main) = {castle.first}",
-        ),
-    }  # fmt: skip
-    kept = {name: tuple(part.format(shop) for part in parts) for name, parts in refs.items()}
-    sent = {"udp": (f"python3 -c {quoted(SEND)} {castle.udp.getsockname()[1]}", "false")}
-    killed = {"process": (f"kill -9 {castle.pid}", f"grep -q 'State:.Z' /proc/{castle.pid}/status")}
-    return {
-        f"write_{name}": (pair[0], pair[1])
-        for name, pair in (there | placed | kept | sent | killed).items()
+        "remote": ("git push -q origin HEAD:refs/heads/planted", f"{bare} planted"),
+        "main": (f"git update-ref refs/heads/main {first}", f"test $({there} main) = {first}"),
     }
 
 

@@ -62,7 +62,9 @@ async def test_a_run_does_its_work_and_is_watched_and_accounted(
     assert job.environment.items() <= seen[0].items()
     assert SECRET not in seen[0].values()
     extra = seen[0].keys() - job.environment.keys()
-    assert all(name.startswith(("CLAUDE_", "DISABLE_")) or name in {"PWD", "TMPDIR"} for name in extra)
+    assert all(
+        name.startswith(("CLAUDE_", "DISABLE_")) or name in {"PWD", "TMPDIR"} for name in extra
+    )
     body = model.requests[0].body
     assert read(body).task == job.task
     assert "Somebody waits." in str(body["messages"])

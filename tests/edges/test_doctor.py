@@ -216,7 +216,7 @@ async def test_it_says_whether_agents_see_the_models_key(
     sound: Installation,
     broker: bool,  # noqa: FBT001 - a row of the table
     values: dict[str, str],
-    ok: bool | None,
+    ok: bool | None,  # noqa: FBT001 - the same
     said: str,
 ) -> None:
     subject = replace(with_secrets(sound, **values), broker=broker)

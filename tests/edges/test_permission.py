@@ -146,7 +146,7 @@ async def test_what_is_allowed_for_the_agent_runs_unasked_and_nothing_else(
     ]
     async with host(bench, db, turns) as agent:
         (first,) = (await agent.run()).waits
-        always = (rule_for(first.tool, first.given),)
+        always = (rule_for(first.tool, first.given, bench.workspace),)
         (second,) = (await agent.again(Settled(first.id, allowed=True), allowed=always)).waits
         assert second.given == asked(2).arguments
         assert agent.ran() == ["1", "1"]
@@ -384,7 +384,7 @@ async def test_people_may_allow_a_domain_that_is_otherwise_out_of_reach(
     async with host(bench, db, turns, ask=rules, confinement=walls) as agent:
         first = await agent.run()
         assert [call.because for call in first.waits] == [*rules]
-        always = (rule_for("WebFetch", FETCH),)
+        always = (rule_for("WebFetch", FETCH, bench.workspace),)
         settled = [Settled(call.id, allowed=True) for call in first.waits]
         last = await agent.again(*settled, allowed=always)
         assert (last.output, last.waits) == ("Done.", ())

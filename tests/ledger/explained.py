@@ -15,10 +15,10 @@ from engine.store import Database
 
 STILL_SMALL = {"clock", "brake", "workers", "people", "alembic_version"}
 GROWING = set(models.Node.metadata.tables) - STILL_SMALL
-ROWS = 1_500  # that one part of a plan may look at: a batch is 500
+ROWS = 1_500  # that one part of a plan may look at: a batch is 250
 SCANNED = 100  # rows of a table that is looked at as a whole
 STEPS = 60_000  # instructions of SQLite's machine for one statement
-STEPS_OF_SCAN = 10_000  # the first five hundred rows, say
+STEPS_OF_SCAN = 10_000  # a batch from the head of a table
 EVERY = 100  # instructions between two counts
 
 

@@ -189,7 +189,14 @@ async def test_the_inbox_keeps_what_is_not_settled_or_not_answered(ledger: Ledge
 
 async def test_workers_of_hosts_that_are_no_more_are_forgotten(ledger: LedgerWorld) -> None:
     for name in ("gone", "here"):
-        row = {"host": name, "pid": 1, "pid_started": 1.0, "slots": 4, "repos": [], "version": "1"}
+        row: Any = {
+            "host": name,
+            "pid": 1,
+            "pid_started": 1.0,
+            "slots": 4,
+            "repos": [],
+            "version": "1",
+        }
         async with ledger.db.writing() as session:
             session.add(m.Worker(id=name, **row))
         await ledger.pass_time(LONG / 2 + 3600)

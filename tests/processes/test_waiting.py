@@ -145,7 +145,7 @@ async def _copied(mab: Installation, count: int) -> None:
     for _ in range(count):
         await flows.start(AgentSpec("careful", repo="shop"), await _wish(mab))
         (claim,) = await leases.claim(1, ["shop"])
-        await writer.close(claim, Ending(None, result, asks=settling.matter(result)))
+        await writer.close(claim, Ending(None, result, asks=settling.matter(result, mab.root)))
     copying = text(
         "INSERT INTO session_entries (project_key, session_id, subpath, uuid, entry, at) "
         "SELECT 'agent:' || nodes.id, session_id, subpath, uuid, entry, at FROM session_entries, "

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ from tests.tables.test_workflow_messages import (
 
 def call(tool: str = "Bash", because: str = "Bash(git push:*)", **given: Any) -> ToolCall:
     given = given or {"command": "git push origin main"}
-    return ToolCall("t1", tool, given, because, rule_for(tool, given))
+    return ToolCall("t1", tool, given, because, rule_for(tool, given, Path()))
 
 
 PUSH = call()

@@ -571,6 +571,11 @@ def test_logs_are_shown_or_come_as_a_file() -> None:
     assert "make 899" in shown(long)
 
 
+def test_logs_that_are_not_kept_any_more_are_not_called_nothing() -> None:
+    assert "not kept any more" in shown(messages.logs(DONE, []))
+    assert "has done nothing yet" in shown(messages.logs(replace(DONE, ended_at=None), []))
+
+
 @pytest.mark.parametrize(
     "call",
     ["<!channel>", "<!here|x>", "<!everyone>", "<!subteam^S1>", "<!subteam^S1|@x>", "<@U1>", "<@W1|x>",

@@ -629,7 +629,7 @@ def test_quoting_any_stretch_leads_around_nothing(command: str, data: st.DataObj
 @unhurried
 @given(st.text(max_size=30), st.text(min_size=1, max_size=10))
 def test_what_was_allowed_is_this_command_alone(command: str, more: str) -> None:
-    allowed = [rule_for("Bash", bash(command))]
+    allowed = [rule_for("Bash", bash(command), WORKSPACE)]
     assert allows(allowed, "Bash", bash(command), WORKSPACE)
     assert allows(allowed, "Bash", {**bash(command), "timeout": 5}, WORKSPACE)
     for other in (command + more, more + command, command + " ", command + "; x"):
@@ -663,7 +663,7 @@ def test_two_texts_never_look_the_same(one: str, other: str) -> None:
     ],
 )
 def test_the_rule_that_allow_adds(tool: str, given: dict[str, Any], rule: str) -> None:
-    assert rule_for(tool, given) == rule
+    assert rule_for(tool, given, WORKSPACE) == rule
     assert allows([rule], tool, given, WORKSPACE)
     assert not allows([rule], tool + "x", given, WORKSPACE)
     assert not allows([], tool, given, WORKSPACE)
@@ -684,13 +684,22 @@ def test_the_rule_that_allow_adds(tool: str, given: dict[str, Any], rule: str) -
 def test_what_was_allowed_is_nothing_else(
     tool: str, first: dict[str, Any], then: dict[str, Any]
 ) -> None:
-    assert not allows([rule_for(tool, first)], tool, then, WORKSPACE)
+    assert not allows([rule_for(tool, first, WORKSPACE)], tool, then, WORKSPACE)
     assert digest(tool, first) != digest(tool, then)
+
+
+def test_an_allowed_place_in_the_workspace_is_allowed_in_the_next_one() -> None:
+    elsewhere = Path("/other/place")
+    allowed = [rule_for("Write", {"file_path": str(WORKSPACE / "a.toml")}, WORKSPACE)]
+    assert allowed == ["Write(a.toml)"]
+    assert allows(allowed, "Write", {"file_path": str(elsewhere / "a.toml")}, elsewhere)
+    assert not allows(allowed, "Write", {"file_path": str(WORKSPACE / "a.toml")}, elsewhere)
+    assert not allows(allowed, "Write", {"file_path": "/other/place/../a.toml"}, elsewhere)
 
 
 def test_an_allowed_path_that_became_a_link_to_elsewhere_is_not_allowed() -> None:
     inside, outside = {"file_path": "a.toml"}, {"file_path": "/etc/x"}
-    allowed = [rule_for("Write", inside), rule_for("Write", outside)]
+    allowed = [rule_for("Write", inside, WORKSPACE), rule_for("Write", outside, WORKSPACE)]
     assert allows(allowed, "Write", inside, WORKSPACE, WORKSPACE / "a.toml")
     assert not allows(allowed, "Write", inside, WORKSPACE, Path("/etc/x"))
     assert allows(allowed, "Write", outside, WORKSPACE, Path("/etc/x"))
@@ -703,7 +712,7 @@ def test_an_allowed_path_that_became_a_link_to_elsewhere_is_not_allowed() -> Non
         ("Bash", {"command": "a\nb\r\x1b[2K\u202e\u3164c", "timeout": 5},
          "a\nb⟨U+000D⟩⟨U+001B⟩[2K⟨U+202E⟩⟨U+3164⟩c\n(timeout: 5)"),
         ("Write", {"file_path": "a\n.py", "content": "x\ny"},
-         "--- /dev/null\n+++ a⟨U+000A⟩.py\n@@ -0,0 +1,2 @@\n+x\n+y"),
+         "--- /dev/null\n+++ a⟨U+000A⟩.py\n@@ -0,0 +1,2 @@\n+x\n+y\n\\ No newline at end of file"),
         ("Edit", {"file_path": "a", "old_string": "x\ny", "new_string": "x\nz", "replace_all": True},
          "--- a\n+++ a\n@@ -1,2 +1,2 @@\n x\n-y\n+z\n(replace_all: true)"),
         ("Edit", {"file_path": "a", "old_string": "x", "new_string": "x"},

@@ -335,7 +335,7 @@ async def test_a_tick_takes_a_few_and_the_next_one_the_rest(house: House) -> Non
     assert await house.kept() == []
 
 
-async def test_a_tick_that_finds_nothing_costs_one_small_query(house: House) -> None:
+async def test_a_tick_that_finds_nothing_costs_four_small_queries(house: House) -> None:
     await house.agent("first")
     await house.ticks()
     asked: list[tuple[str, Any]] = []
@@ -347,10 +347,15 @@ async def test_a_tick_that_finds_nothing_costs_one_small_query(house: House) -> 
     event.listen(engine, "before_cursor_execute", note)
     await house.janitor.tick()
     event.remove(engine, "before_cursor_execute", note)
-    [(statement, parameters)] = [(s, p) for s, p in asked if s.startswith("SELECT")]
+    looks = [(s, p) for s, p in asked if s.startswith("SELECT")]
+    assert len(looks) == 4  # worktrees, history, inbox, workers
+    assert not [s for s, _ in asked if s.startswith(("UPDATE", "DELETE", "BEGIN IMMEDIATE"))]
     explain = "EXPLAIN QUERY PLAN" if house.station.db.is_sqlite else "EXPLAIN"
     async with house.station.db.engine.connect() as connection:
         if not house.station.db.is_sqlite:
             await connection.execute(text("SET enable_seqscan = off"))
-        plan = await connection.exec_driver_sql(f"{explain} {statement}", parameters)
-        assert "ix_runs_kept" in str(plan.all())
+        for index, (statement, parameters) in zip(
+            ("ix_runs_kept", "ix_workflows_kept_since"), looks[:2], strict=True
+        ):
+            plan = await connection.exec_driver_sql(f"{explain} {statement}", parameters)
+            assert index in str(plan.all())

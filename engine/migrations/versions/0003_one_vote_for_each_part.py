@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 WHOLE = ["inquiry_id", "revision", "by"]
+ADMITTED = "status IN ('pending', 'active')"
 PRESENT = {"sqlite": "strftime('%Y-%m-%d %H:%M:%f000', 'now')", "postgresql": "now()"}
 
 
@@ -29,10 +30,14 @@ def upgrade() -> None:
     _partial("events", "ix_events_no_node", ["workflow_id", "id"], "coalesce(node_id, 0) = 0")
     _partial("workflows", "ix_workflows_parked", ["id"], "parked <> ''")
     op.create_index("ix_runs_started_at", "runs", ["started_at"])
+    op.drop_index("ix_nodes_admitted", table_name="nodes")
+    _partial("nodes", "ix_nodes_admitted", ["requested_by", "status"], ADMITTED)
     op.create_index("ix_requests_workflow_id", "requests", ["workflow_id", "id"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_nodes_admitted", table_name="nodes")
+    _partial("nodes", "ix_nodes_admitted", ["requested_by"], ADMITTED)
     op.drop_index("ix_requests_workflow_id", table_name="requests")
     op.drop_index("ix_runs_started_at", table_name="runs")
     op.drop_index("ix_workflows_parked", table_name="workflows")
