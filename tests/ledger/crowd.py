@@ -73,7 +73,7 @@ class Crowd:
             (self.size, "nodes(id, workflow_id, request_id, kind, key, role, task, context, quoted, attached, unmet, repo, base, status, attempt, failures, max_failures, available_at, created_at, ended_at, requested_by, policy, redo, branch, commit_sha, result, error)",
              f"n, n, n, 'agent', '', '', 'task ' || n, '', 0, 0, 0, 'shop', '', CASE n % 20 WHEN 0 THEN 'failed' WHEN 1 THEN 'cancelled' ELSE 'completed' END, 1, 0, 3, {then}, {then}, {then}, {who}, {policy}, {self._false}, 'agent/' || n, 'abc', 'done', ''"),
             (self.size, "runs(node_id, attempt, worker, host, marker, workspace, session_id, lease_until, started_at, ended_at, outcome, step, tokens_in, tokens_out, cost, reserved, turns, duration_ms, pruned_at)",
-             f"n, 1, 'w' || (n % 7), 'host', 'm' || n, '/w/' || n, 's' || n, {then}, {then}, {then}, 'completed', {json}, 9, 9, 0.05, 0, 3, 1000, CASE WHEN n > {self.size} * 0.998 THEN NULL ELSE {then} END"),
+             f"n, 1, 'w' || (n % 7), 'host', 'm' || n, '/w/' || n, 's' || n, {then}, {then}, {then}, 'completed', {json}, 9, 9, 0.05, 0, 3, 1000, CASE WHEN n > {self.size} - 500 THEN NULL ELSE {then} END"),
             (self.size * (STEPS + 5), "events(workflow_id, node_id, attempt, name, data, at, notify, tries, delivered_at)",
              f"{node}, CASE WHEN n % 9 = 0 THEN NULL ELSE {node} END, 1, 'agent.opened', {json}, {self._ago('0')}, {self._true}, 1, {self._ago('0')}"),
             (self.size * STEPS, "session_entries(project_key, session_id, subpath, uuid, entry, at)",

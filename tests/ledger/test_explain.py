@@ -35,7 +35,7 @@ from tests.ledger.test_graph_size import counting
 AGENTS = int(os.environ.get("EXPLAIN_AGENTS", "20000"))
 pytestmark = pytest.mark.timeout(120 if AGENTS <= 20_000 else 7200)
 HALF = AGE / 2 / DAY  # days: about half of the workflows have rested for longer
-OF_OLD = 4_321  # one of those agents
+OF_OLD = 2_321  # one of those agents
 Ticks = Mapping[str, Callable[[], Awaitable[object]]]
 
 
@@ -50,7 +50,7 @@ async def test_what_is_polled_does_not_read_the_history(db: Database, tmp_path: 
 
 
 async def test_a_missing_index_is_noticed(db: Database, tmp_path: Path) -> None:
-    await Crowd(db, 3_000).gather()
+    await Crowd(db, 6_000).gather()
     async with db.engine.begin() as connection:
         await connection.exec_driver_sql("DROP INDEX ix_runs_live")
         await connection.exec_driver_sql("DROP INDEX ix_events_due")

@@ -138,13 +138,14 @@ class Installation:
         slots: int = 4,
         sandbox: Sandbox = CONFINED,
         ask: Sequence[str] = (),
+        budget: float = 5,
         more: str = "",
     ) -> None:
         """Write mab.toml."""
         self.config.write_text(
             f"[repos.shop]\npath = {json.dumps(str(self.shop))}\n"
             f'[access]\nadmin = ["{self.slack.user("reviewer").id}"]\nspawn = ["*"]\n'
-            f"[limits]\nslots = {slots}\n[agent]\nsandbox = '{sandbox}'\n"
+            f"[limits]\nslots = {slots}\nbudget_usd = {budget}\n[agent]\nsandbox = '{sandbox}'\n"
             f"ask = {json.dumps(list(ask))}\n"
             f"[poll]\nseconds = 0.2\nlease_seconds = {lease}\n{more}"
         )
