@@ -49,8 +49,8 @@ ADVICE = {
     Cause.BUDGET: Advice(
         "it ran out of budget",
         "Its budget is used up; what it had done is kept.",
-        "Retry gives it its own budget anew. A budget that it shares with others is named below, "
-        "with its setting.",
+        "Retry gives it its own budget anew; or spawn it again with more, `--budget 10`. A budget "
+        "that it shares with others is named below, with its setting.",
     ),
     Cause.TURNS: Advice(
         "it ran out of turns",

@@ -45,4 +45,6 @@ def release(talk: Conversation) -> Turn:
         case Result(failed=False):
             return say("RELEASE.md is written.")
         case result:
-            return say(f"I did not write RELEASE.md. I was told:\n\n{result.text}")
+            return say(
+                f"This did not work: RELEASE.md is not written. I was told:\n\n{result.text}"
+            )

@@ -114,6 +114,18 @@ class Page:
         post = {"do": "post", "as": self.state["me"], "channel": self.general, "text": text}
         await self.socket.send_json({"id": 1, **post})
 
+    async def presses(self, message: Json, label: str, who: str = "you") -> None:
+        """Press a button of a message in #general, as somebody."""
+        buttons = [
+            {"block_id": block["block_id"], "action_id": each["action_id"], "value": each["value"]}
+            for block in message["blocks"]
+            for each in block.get("elements", ())
+            if each.get("type") == "button" and each["text"]["text"] == label
+        ]
+        user = next(user["id"] for user in self.state["users"] if user["name"] == who)
+        press = {"do": "press", "as": user, "channel": self.general, "ts": message["ts"]}
+        await self.socket.send_json({"id": 2, **press, **buttons[0]})
+
     async def told(self, part: str) -> Json:
         """The first message, from now on, whose text has this part."""
         return await self._first(lambda message: part in message.get("text", ""))

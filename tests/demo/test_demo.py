@@ -1,5 +1,6 @@
 """`mab demo` as a program: who may start agents, what they leave, and how it goes away."""
 
+import json
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
@@ -60,6 +61,19 @@ async def test_spawn_puts_the_file_on_the_agents_branch_only(demo: Demo) -> None
     assert git(repo, "branch", "--show-current") == "main"
 
 
+async def test_an_agent_asks_and_another_waits_for_a_permission(demo: Demo) -> None:
+    async with demo.page() as page:
+        chips = {chip["label"]: chip["text"] for chip in page.state["chips"]}
+        await page.types(chips["Let it ask you"])
+        await page.presses(await page.shows("Who answers"), "Good morning")
+        assert "Good morning!" in json.dumps(await page.shows("greeting.txt says"))
+        await page.types(chips["Needs a permission"])
+        asked = await page.shows("Allow once")
+        await page.presses(asked, "Allow once")
+        await page.presses(asked, "Allow once", who="reviewer")
+        assert "RELEASE.md is written" in json.dumps(await page.shows("is written"))
+
+
 @pytest.mark.parametrize("header", ["Origin", "Host"])
 async def test_a_foreign_website_starts_nothing(demo: Demo, header: str) -> None:
     async with demo.page() as page:
@@ -109,7 +123,8 @@ async def test_no_key_works_on_the_users_repository_and_removes_itself(
     async with demo.page() as page:
         assert page.state["banner"].startswith("demo model")
         assert [chip["label"] for chip in page.state["chips"]] == [
-            "Create a file", "Try the Stop button", "A workflow with a gate", "Let an agent plan"
+            "Create a file", "Try the Stop button", "Let it ask you", "Needs a permission",
+            "A workflow with a gate", "Let an agent plan",
         ]  # fmt: skip
         await page.types(HELLO)
         await page.told("Agent 1 is done")
