@@ -12,6 +12,7 @@ from bot.intake import message_of
 from bot.messages import Attachment
 from bot.pace import Pace, TooFast
 from bot.posting import Enclosure, Failure, Mark, Poster, Spot, Trouble, understood
+from bot.strays import Strays
 from bot.writing import Writer
 from engine import (
     Closed,
@@ -47,6 +48,9 @@ class Notifier:
     carded: Callable[[float], None] = lambda _: None  # seconds from a request to its card
     pace: Pace = field(default_factory=Pace)
 
+    def __post_init__(self) -> None:
+        self.strays = Strays(self.engine.outbox, self.poster)
+
     async def tick(self) -> None:
         """Deliver everything that is due now."""
         room = asyncio.Semaphore(AT_ONCE)
@@ -58,6 +62,7 @@ class Notifier:
         async with asyncio.TaskGroup() as group:
             for workflow_id in await self.engine.outbox.due(DUE):
                 group.create_task(serve(workflow_id))
+        await self.strays.tick()
 
     async def _serve(self, workflow_id: int) -> None:
         delivery = await self.engine.outbox.take(workflow_id)
@@ -65,15 +70,23 @@ class Notifier:
             return
         with structlog.contextvars.bound_contextvars(workflow=workflow_id):
             try:
-                await self._deliver(delivery)
-            except TooFast as pause:
-                await self.engine.outbox.wait(delivery, pause.seconds)
+                await self._delivered(delivery)
             except LostLease:
                 log.warning("somebody else speaks in this thread now")
-            except Exception as error:
-                if is_passing(error) and understood(error) is None:
-                    raise
-                await self._failed(delivery, error)
+                self.strays.suspect(delivery)
+
+    async def _delivered(self, delivery: Delivery) -> None:
+        """Deliver, or give the thread back; raises LostLease."""
+        try:
+            await self._deliver(delivery)
+        except TooFast as pause:
+            await self.engine.outbox.wait(delivery, pause.seconds)
+        except LostLease:
+            raise
+        except Exception as error:
+            if is_passing(error) and understood(error) is None:
+                raise
+            await self._failed(delivery, error)
 
     async def _failed(self, delivery: Delivery, error: Exception) -> None:
         """Leave the thread alone for a while, or for good; the others go on."""

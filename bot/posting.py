@@ -147,11 +147,23 @@ class Poster:
 
     async def find(self, spot: Spot, mark: Mark) -> str:
         """The ts of the message with this mark; "" when there is none."""
-        for message in await self._latest(spot):
-            found = message.get("metadata") or {}
-            if found == mark.metadata and message.get("bot_id"):
-                return str(message["ts"])
-        return ""
+        return next(iter(await self.copies(spot, mark)), "")
+
+    async def copies(self, spot: Spot, mark: Mark) -> list[str]:
+        """The ts of every message with this mark."""
+        return [
+            str(message["ts"])
+            for message in await self._latest(spot)
+            if message.get("metadata") == mark.metadata and message.get("bot_id")
+        ]
+
+    async def remove(self, spot: Spot, ts: str) -> None:
+        """Delete a message, if it is still there."""
+        try:
+            await self.client.chat_delete(channel=spot.channel, ts=ts)
+        except SlackApiError as error:
+            if _refusal(error).trouble is not Trouble.GONE:
+                raise
 
     async def has_file(self, spot: Spot, file: Attachment | Enclosure, since: str) -> bool:
         """Whether a file of this name was posted after the message `since`."""

@@ -49,7 +49,7 @@ from engine.notices import (
     SummedUp,
     TakenOver,
 )
-from engine.outbox import Delivery, Outbox, Undelivered
+from engine.outbox import Delivery, Outbox, Told, Undelivered
 from engine.permission_text import shown as whole_action
 from engine.plans import integration
 from engine.recipe_files import Unreadable
@@ -203,6 +203,7 @@ __all__ = [
     "SummedUp",
     "TakenOver",
     "Tokens",
+    "Told",
     "Tool",
     "ToolCall",
     "Undelivered",

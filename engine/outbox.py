@@ -54,6 +54,15 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What has been told of a delivery, by whomever: where the messages stand."""
+
+    card: str  # "" = nowhere yet
+    notices: dict[int, str]  # by number
+    whole: bool  # all of it
+
+
+@dataclass(frozen=True)
 class Outbox:
     """What has to be told, and the record of it."""
 
@@ -166,6 +175,19 @@ class Outbox:
     async def refused(self, delivery: Delivery, notice: Notice) -> None:
         """The try surely had no effect."""
         await self._mark(delivery, notice, sending_at=None)
+
+    async def told(self, delivery: Delivery) -> Told:
+        """What the ledger knows by now of a delivery that somebody else has taken over."""
+        numbers = [each.notice.id for each in delivery.notices]
+        known = select(Event.id, Event.receipt).where(
+            Event.id.in_(numbers), Event.receipt.is_not(None)
+        )
+        async with self.db.reading() as session:
+            flow = await session.get_one(Workflow, delivery.workflow_id)
+            receipts = {row.id: row.receipt for row in await session.execute(known)}
+        notices = {number: str(said["ts"]) for number, said in receipts.items() if said.get("ts")}
+        card = str((flow.card or {}).get("ts") or "")
+        return Told(card, notices, whole=bool(card) and len(receipts) == len(numbers))
 
     async def handouts(self, agent: NodeView) -> list[Handout]:
         """The files that belong to the end of an agent and have not been handed out yet."""

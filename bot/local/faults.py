@@ -1,5 +1,6 @@
 """What goes wrong on purpose: each fault strikes a number of times, or until it is cleared."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,6 +17,7 @@ class Kind(StrEnum):
     RATE_LIMIT = "rate_limit"
     SERVER_ERROR = "server_error"
     LOST_ANSWER = "lost_answer"
+    DELAY = "delay"
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Fault:
     method: str = ""
     times: int | None = 1
     amount: int = 0
+    over: asyncio.Event = field(default_factory=asyncio.Event)  # a delay
 
     def strikes(self, kind: Kind, method: str) -> bool:
         """Whether it strikes now."""
@@ -74,6 +77,10 @@ class Faults:
     def lose_answers(self, method: str = "chat.postMessage", times: int | None = 1) -> Fault:
         """The call has its effect, then the connection is closed without an answer."""
         return self._add(Fault(Kind.LOST_ANSWER, method, times))
+
+    def delays(self, method: str = "chat.postMessage", times: int | None = 1) -> Fault:
+        """The call is on its way until `over` is set, and then has its effect."""
+        return self._add(Fault(Kind.DELAY, method, times))
 
     def clear(self, fault: Fault | None = None) -> None:
         """End one fault, or all."""

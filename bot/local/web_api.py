@@ -62,6 +62,9 @@ class WebApi:
         """Answer one call."""
         method = request.match_info["method"]
         args: Json = {}
+        if delay := self.faults.take(Kind.DELAY, method):
+            self.changes.wake()  # it can be seen that the call is on its way
+            await delay.over.wait()
         response = broken(self.faults, request, method)
         if response is None:
             try:

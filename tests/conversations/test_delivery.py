@@ -157,6 +157,37 @@ async def test_a_crash_between_post_and_record_repeats_nothing(world: World) -> 
     assert only(world, is_card).ts == card.ts
 
 
+@pytest.mark.parametrize("told", ["card", "terminal"])
+async def test_a_copy_that_a_frozen_bot_still_posts_is_taken_back(world: World, told: str) -> None:
+    gate = asyncio.Event()
+    world.script["look"] = [Wait(gate)]
+    await world.begins()
+    frozen = world.slack.faults.delays("chat.postMessage") if told == "card" else None
+    await world.says("/agent spawn look around")
+    if frozen is None:
+        await world.card()
+        frozen = world.slack.faults.delays("chat.postMessage")
+        gate.set()
+    await world.until(lambda: frozen.times == 0)  # it is on its way, for longer than a lease
+    await pass_a_lease(world)
+    await world.begins(works=False)
+    kept = await world.card()
+    gate.set()
+    await world.until(world.terminals)
+    frozen.over.set()
+    deleted = "chat.delete"
+    await world.until(lambda: [call for call in world.slack.calls if call.method == deleted])
+    await world.delivered()
+    assert only(world, is_card).ts == kept.ts
+    only(world, is_terminal)
+
+
+async def pass_a_lease(world: World) -> None:
+    assert world.program
+    async with world.program.engine.db.writing() as session:
+        await session.execute(update(Clock).values(seconds=Clock.seconds + 31))
+
+
 @sqlite
 async def test_a_long_answer_comes_whole_as_a_file(world: World) -> None:
     long = "\n".join(f"{number}. A line with *stars* and <marks>." for number in range(800))
