@@ -10,18 +10,20 @@ from time import monotonic
 
 import structlog
 
-from bot.posting import Mark, Poster, Spot
+from bot.posting import Mark, Poster, Spot, Trouble, understood
 from engine import Delivery, Outbox, Told
 
+PAUSE = 5.0  # seconds after a failure
 log = structlog.stdlib.get_logger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Suspect:
-    """A delivery in which this process may have posted too late."""
+    """A delivery in which this process may have posted too late; times on the monotonic clock."""
 
     delivery: Delivery
-    since: float  # on the monotonic clock
+    since: float
+    not_before: float = 0.0  # Slack wants to be left alone until then
 
 
 @dataclass
@@ -38,12 +40,25 @@ class Strays:
 
     async def tick(self) -> None:
         """Take back the copies of what the other has told, once it has, or had a lease's time."""
-        for suspect in list(self.suspects):
+        for suspect in [each for each in self.suspects if each.not_before <= monotonic()]:
             told = await self.outbox.told(suspect.delivery)
             waited = monotonic() - suspect.since
             if told.whole or waited > self.outbox.lease_seconds:
-                await self._take_back(suspect.delivery, told)
-                self.suspects.remove(suspect)
+                await self._settle(suspect, told)
+
+    async def _settle(self, suspect: Suspect, told: Told) -> None:
+        """Take back what is a copy, now or when Slack can be asked again."""
+        try:
+            await self._take_back(suspect.delivery, told)
+        except Exception as error:
+            failure = understood(error)
+            if failure is None:
+                raise
+            log.warning("copies not looked for", reason=failure.reason)
+            if failure.trouble is not Trouble.CLOSED:
+                suspect.not_before = monotonic() + max(failure.retry_after, PAUSE)
+                return
+        self.suspects.remove(suspect)
 
     async def _take_back(self, delivery: Delivery, told: Told) -> None:
         channel, thread = delivery.origin.place.partition("/")[2], delivery.origin.thread
