@@ -24,9 +24,14 @@ from engine.claude_hooks import decided
 from engine.claude_pending import QUESTION
 from engine.claude_walls import Walls
 from engine.executor import Call, Job
+from engine.masking import UNMASKED
 
 ALONE = "People have to allow this first. Make this call again, alone in its message."
 ALONE_QUESTION = "This was not asked. Ask again, with this call alone in its message."
+MASKED = (
+    "People have to allow this, and cannot be shown it whole: a part of it looks like a secret, "
+    "or like a password in an address. Do it without that."
+)
 REFUSED = "This is not permitted here."
 
 
@@ -65,7 +70,9 @@ class Permission:
         if call.tool == QUESTION:
             return self._put_off(call)
         if rule := self._asked(call, real):
-            return self._put_off(Call(call.id, call.tool, call.given, rule.text))
+            wanted = Call(call.id, call.tool, call.given, rule.text)
+            hidden = self._would_be_masked(call)
+            return decided("deny", MASKED) if hidden else self._put_off(wanted)
         if call.tool == "WebFetch" and not self._may_fetch(call):
             return decided("deny", "this domain is not among those that may be reached")
         return {}
@@ -95,6 +102,11 @@ class Permission:
         if reason is None and self._walls.ordinary(call, real):
             return ""
         return reason or REFUSED
+
+    def _would_be_masked(self, call: Call) -> bool:
+        """Whether people would not be shown the whole call, because secrets are never shown."""
+        shown = permissions.shown(call.tool, permissions.seen(call.given, self._job.workspace))
+        return UNMASKED.text(shown) != shown
 
     def _put_off(self, call: Call) -> HookJSONOutput:
         self._waiting[call.id] = call

@@ -90,6 +90,22 @@ class Host:
         }
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    ['echo "-----BEGIN PRIVATE KEY-----"; touch made', "echo x://a:$(touch${IFS}made)@b"],
+)
+@sqlite_only
+async def test_what_would_be_masked_is_not_put_to_people(
+    bench: Bench, db: Database, hidden: str
+) -> None:
+    turns = [Turn(calls=(Call("Bash", {"command": hidden}),)), say("Done.")]
+    async with host(bench, db, turns) as agent:
+        result = await agent.run()
+        assert (result.waits, result.output) == ((), "Done.")
+        assert "looks like a secret" in agent.talk().results[0].text
+        assert not (bench.workspace / "made").exists()
+
+
 @asynccontextmanager
 async def host(
     bench: Bench, db: Database, turns: Sequence[Turn], **facts: object
