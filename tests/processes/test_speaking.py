@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select
@@ -26,15 +27,17 @@ async def apart(mab: Installation) -> tuple[Running, Running]:
 
 
 async def says(mab: Installation, card: Message) -> list[str]:
-    """Tell the agent both things while the model is thinking; their ts."""
-    said = [await mab.slack.says("you", "general", word, card.ts) for word in WORDS]
-    await until(lambda: _recorded(mab))
+    """Tell the agent one thing after the other while the model is thinking; their ts."""
+    said = []
+    for number, word in enumerate(WORDS, start=1):
+        said.append(await mab.slack.says("you", "general", word, card.ts))
+        await until(partial(_recorded, mab, number))
     return said
 
 
-async def _recorded(mab: Installation) -> bool:
+async def _recorded(mab: Installation, number: int) -> bool:
     async with mab.db.reading() as session:
-        return await session.scalar(select(func.count(Said.id))) == len(WORDS)
+        return await session.scalar(select(func.count(Said.id))) == number
 
 
 def talk(mab: Installation) -> Conversation:
