@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import models as m
 from engine.executor import Step
-from engine.policy import Policy
+from engine.policy import sessions_of
 from engine.reading import STEP
 from engine.spec import Person
 from engine.states import Kind, Status
+from engine.transcripts import blocks
 from engine.verdicts import RunOutcome
 from engine.views import Account, Instruction, NodeView, Stage
 
@@ -60,7 +61,7 @@ async def _facts(session: AsyncSession, ids: Sequence[int]) -> dict[int, _Facts]
     untold = await _untold(session, ids)
     return {
         node.id: _Facts(
-            str(node.policy.get(Policy.PROJECT) or f"agent:{node.id}"),
+            sessions_of(node.id, node.policy),
             Person(who.id, who.name) if who and node.status is Status.CANCELLED else None,
             run,
             untold[node.id],
@@ -117,22 +118,12 @@ async def _transcript(
 def unreturned(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]] | None:
     """The tool calls of a transcript that have no result in it; None: no transcript is kept."""
     calls: dict[str, Mapping[str, Any]] = {}
-    for part in _parts(lines):
-        if part.get("type") == "tool_use":
-            calls[str(part.get("id"))] = part
-        elif part.get("type") == "tool_result":
-            calls.pop(str(part.get("tool_use_id")), None)
+    for block in (block for line in lines for block in blocks(line)):
+        if block.get("type") == "tool_use":
+            calls[str(block.get("id"))] = block
+        elif block.get("type") == "tool_result":
+            calls.pop(str(block.get("tool_use_id")), None)
     return list(calls.values()) if lines else None
-
-
-def _parts(lines: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
-    """The parts of all messages, in order; what is not shaped like one is passed over."""
-    for line in lines:
-        message = line.get("message")
-        content = message.get("content") if isinstance(message, dict) else None
-        for part in content if isinstance(content, list) else ():
-            if isinstance(part, dict):
-                yield part
 
 
 async def _steps(session: AsyncSession, node: NodeView) -> list[Step]:

@@ -5,6 +5,8 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from engine.executor import Call
+from engine.permission_paths import KEYS
+from engine.transcripts import blocks
 
 QUESTION = "AskUserQuestion"  # the tool by which an agent asks people
 _DEFERRED = "hook_deferred_tool"  # a call that was put off; the CLI carries out the last of them
@@ -34,14 +36,7 @@ def _attached(entry: Entry) -> str:
 
 
 def _results(entry: Entry) -> Iterator[Mapping[str, Any]]:
-    return (block for block in _blocks(entry) if block.get("type") == "tool_result")
-
-
-def _blocks(entry: Entry) -> list[Mapping[str, Any]]:
-    message = entry.get("message")
-    content = message.get("content") if isinstance(message, Mapping) else None
-    blocks = content if isinstance(content, list) else ()
-    return [block for block in blocks if isinstance(block, Mapping)]
+    return (block for block in blocks(entry) if block.get("type") == "tool_result")
 
 
 def taken_up(entries: Sequence[Entry]) -> frozenset[str]:
@@ -114,11 +109,11 @@ def shown(entries: Sequence[Entry], taken: Call | None = None) -> list[dict[str,
 
 def _as_given(entry: Entry, taken: Call | None) -> dict[str, Any]:
     """The entry; where the model made the call, it made it so."""
-    if not taken or all(block.get("id") != taken.id for block in _blocks(entry)):
+    if not taken or all(block.get("id") != taken.id for block in blocks(entry)):
         return dict(entry)
     content = [
         {**block, "input": dict(taken.given)} if block.get("id") == taken.id else block
-        for block in _blocks(entry)
+        for block in blocks(entry)
     ]
     return {**entry, "message": {**entry["message"], "content": content}}
 
@@ -151,9 +146,8 @@ def _within(path: str, folders: Collection[str]) -> bool:
 
 def moved(call: Call, places: Collection[str], workspace: str) -> Call:
     """The call with the path of a file in a former workspace seen from the present one."""
-    names = ("file_path", "notebook_path", "path")
     given = {
-        name: _moved(value, places, workspace) if name in names else value
+        name: _moved(value, places, workspace) if name in KEYS else value
         for name, value in call.given.items()
     }
     return Call(call.id, call.tool, given, call.because)

@@ -9,7 +9,7 @@ from engine import files, reading, talk
 from engine.executor import Settled
 from engine.leases import Claim
 from engine.models import Node, Run
-from engine.policy import Policy
+from engine.policy import Policy, sessions_of
 from engine.settling import Resume
 from engine.spec import File
 from engine.verdicts import RunOutcome
@@ -47,7 +47,7 @@ async def given(
         advice,
         tuple(await reading.behind(session, node.id)),
         known,
-        talk.project(node),
+        sessions_of(node.id, node.policy),
         forgotten=not known and await _has_spoken(session, node.parent_id),
         settled=resume.calls if resume else None,
         allowed=tuple(node.policy.get(Policy.ALLOWED, ())),

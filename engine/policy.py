@@ -42,3 +42,8 @@ ONCE = DECIDED | OF_ONE  # what no follow-up inherits
 def without(policy: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
     """A policy that says nothing under these names."""
     return {name: said for name, said in policy.items() if name not in names}
+
+
+def sessions_of(agent: int, policy: Mapping[str, Any]) -> str:
+    """Under which name the sessions of the chain that an agent belongs to are stored."""
+    return str(policy.get(Policy.PROJECT) or f"agent:{agent}")

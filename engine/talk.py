@@ -13,7 +13,7 @@ from engine.commands import answer, settle
 from engine.errors import NotFound
 from engine.events import append
 from engine.models import Message, Node, Run, SessionEntry
-from engine.policy import ONCE, Policy, without
+from engine.policy import ONCE, Policy, sessions_of, without
 from engine.reading import WORK
 from engine.requests import Wish, accept, know
 from engine.states import TERMINAL, Kind, Status
@@ -116,7 +116,7 @@ async def continue_with(session: AsyncSession, before: Node, said: Act) -> Node:
         base=before.base,
         requested_by=said.by,
         max_failures=before.max_failures,
-        policy={**_plain(before), Policy.PROJECT: project(before)},
+        policy={**_plain(before), Policy.PROJECT: sessions_of(before.id, before.policy)},
         branch=before.branch,
         commit_sha=before.commit_sha,
         work=_onward(before),
@@ -125,11 +125,6 @@ async def continue_with(session: AsyncSession, before: Node, said: Act) -> Node:
     await session.flush()
     append(session, node, "agent.spawned")
     return node
-
-
-def project(node: Node) -> str:
-    """Under which name the sessions of a chain of agents are stored."""
-    return str(node.policy.get(Policy.PROJECT) or f"agent:{node.id}")
 
 
 def _plain(node: Node) -> dict[str, Any]:
@@ -163,7 +158,7 @@ async def session_of(session: AsyncSession, node: Node) -> str:
         .limit(1)
     )
     kept = select(SessionEntry.session_id).where(
-        SessionEntry.project_key == project(node),
+        SessionEntry.project_key == sessions_of(node.id, node.policy),
         SessionEntry.session_id == known.scalar_subquery(),
     )
     return await session.scalar(kept.limit(1)) or ""

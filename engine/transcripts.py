@@ -1,6 +1,10 @@
-"""Where the transcripts of sessions are kept, as an agent's run sees it. Pure."""
+"""The transcripts of sessions: where they are kept, as an agent's run sees it, and their lines.
 
-from typing import TYPE_CHECKING, Protocol
+Pure.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.errors import MabError
 
@@ -32,3 +36,11 @@ def name(project: str, session_id: str, subpath: str = "") -> "SessionKey":
     """What the SDK calls a transcript; without a subpath the session's own."""
     key: SessionKey = {"project_key": project, "session_id": session_id}
     return {**key, "subpath": subpath} if subpath else key
+
+
+def blocks(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The parts of the message in a line of a transcript; none where it is shaped otherwise."""
+    message = entry.get("message")
+    content = message.get("content") if isinstance(message, Mapping) else None
+    found = content if isinstance(content, list) else ()
+    return [block for block in found if isinstance(block, Mapping)]
