@@ -95,6 +95,27 @@ class Board:
         event = {"type": "member_joined_channel", "user": user.id, "channel": channel.id}
         self.events.emit({**event, "event_ts": self.state.ids.ts()}, channel)
 
+    def leave(self, channel: Channel, user: User) -> None:
+        """Make somebody no member of a channel; the bot is told that it left."""
+        if user.id not in channel.members:
+            return
+        channel.members.remove(user.id)
+        self.tell_channel(channel)
+        event = {"channel": channel.id, "event_ts": self.state.ids.ts()}
+        if user.id == self.state.bot.id:
+            self.events.emit({"type": "channel_left", **event})
+        else:
+            self.events.emit({"type": "member_left_channel", "user": user.id, **event}, channel)
+
+    def archive(self, channel: Channel, *, on: bool) -> None:
+        """Put a channel away, or bring it back; its members stay."""
+        channel.is_archived = on
+        self.tell_channel(channel)
+        kind = "channel_archive" if on else "channel_unarchive"
+        self.events.emit(
+            {"type": kind, "channel": channel.id, "event_ts": self.state.ids.ts()}, channel
+        )
+
     def tell_channel(self, channel: Channel) -> None:
         """Show a new or changed channel."""
         self.changes.tell({"type": "channel", "channel": channel_for_page(channel)})

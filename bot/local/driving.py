@@ -151,6 +151,10 @@ class Driving:
         """A person deletes their own message."""
         self.parts.people.delete(self.user(who), self.message(ts, who))
 
+    def erases(self, ts: str) -> None:
+        """An administrator deletes a message, whoever wrote it."""
+        self.parts.desk.board.delete(self.message(ts))
+
     async def reacts(self, who: str, ts: str, name: str) -> None:
         """A person puts a reaction, or takes it back."""
         self.parts.people.react(self.user(who), self.message(ts, who), name)
@@ -159,11 +163,17 @@ class Driving:
         """Somebody, the bot for instance, becomes a member of a channel."""
         self.parts.desk.board.join(self.channel(where), self.user(who))
 
+    async def removes(self, where: str, who: str) -> None:
+        """Somebody, the bot for instance, is no member of a channel any more."""
+        self.parts.desk.board.leave(self.channel(where), self.user(who))
+
     def archives(self, where: str) -> None:
         """A channel is archived: nobody can post there any more."""
-        channel = self.channel(where)
-        channel.is_archived = True
-        self.parts.desk.board.tell_channel(channel)
+        self.parts.desk.board.archive(self.channel(where), on=True)
+
+    def unarchives(self, where: str) -> None:
+        """A channel is as it was before it was archived."""
+        self.parts.desk.board.archive(self.channel(where), on=False)
 
     def message(self, ts: str, seen_by: str = "") -> Message:
         """The message with this ts; ephemeral ones when `seen_by` is their reader."""

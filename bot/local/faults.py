@@ -18,6 +18,7 @@ class Kind(StrEnum):
     SERVER_ERROR = "server_error"
     LOST_ANSWER = "lost_answer"
     DELAY = "delay"
+    STALE_TICKET = "stale_ticket"
 
 
 @dataclass
@@ -28,7 +29,8 @@ class Fault:
     method: str = ""
     times: int | None = 1
     amount: int = 0
-    over: asyncio.Event = field(default_factory=asyncio.Event)  # a delay
+    over: asyncio.Event = field(default_factory=asyncio.Event)  # what hangs, hangs until then
+    struck: int = 0
 
     def strikes(self, kind: Kind, method: str) -> bool:
         """Whether it strikes now."""
@@ -74,13 +76,25 @@ class Faults:
         """429 with Retry-After; nothing is done."""
         return self._add(Fault(Kind.RATE_LIMIT, method, times, retry_after))
 
-    def lose_answers(self, method: str = "chat.postMessage", times: int | None = 1) -> Fault:
-        """The call has its effect, then the connection is closed without an answer."""
-        return self._add(Fault(Kind.LOST_ANSWER, method, times))
+    def lose_answers(
+        self, method: str = "chat.postMessage", times: int | None = 1, *, hang: bool = False
+    ) -> Fault:
+        """The call has its effect, then the connection is closed without an answer.
+
+        With `hang` nothing more is heard on it, and it is closed once `over` is set.
+        """
+        fault = Fault(Kind.LOST_ANSWER, method, times)
+        if not hang:
+            fault.over.set()
+        return self._add(fault)
 
     def delays(self, method: str = "chat.postMessage", times: int | None = 1) -> Fault:
         """The call is on its way until `over` is set, and then has its effect."""
         return self._add(Fault(Kind.DELAY, method, times))
+
+    def stale_tickets(self, times: int | None = None) -> Fault:
+        """The addresses that apps.connections.open gives are no longer valid when they are used."""
+        return self._add(Fault(Kind.STALE_TICKET, times=times))
 
     def clear(self, fault: Fault | None = None) -> None:
         """End one fault, or all."""
@@ -91,6 +105,7 @@ class Faults:
         """The fault that strikes one of the methods now; its count goes down."""
         for fault in self.active:
             if any(fault.strikes(kind, method) for method in methods or ("",)):
+                fault.struck += 1
                 if fault.times is not None:
                     fault.times -= 1
                 return fault

@@ -74,7 +74,8 @@ class Sockets:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """One connection, from hello to its end; a stale or used ticket gets 408."""
-        if self._tickets.pop(request.query.get("ticket", ""), 0.0) <= self.clock():
+        until = self._tickets.pop(request.query.get("ticket", ""), 0.0)
+        if until <= self.clock() or self.faults.take(Kind.STALE_TICKET):
             return web.Response(status=408, text="stale ticket")
         socket = web.WebSocketResponse(heartbeat=PING_SECONDS)
         await socket.prepare(request)

@@ -25,7 +25,7 @@ class Tokens:
 
     bot: str
     app: str
-    revoked: set[str] = field(default_factory=set)
+    revoked: dict[str, str] = field(default_factory=dict)  # to the error that says so
 
     def check(self, token: str, method: str) -> None:
         """Refuse a call with no token, a wrong, a revoked, or one of the other kind."""
@@ -38,7 +38,7 @@ class Tokens:
             known = hmac.compare_digest(token.encode(), other.encode())
             raise Refused("not_allowed_token_type" if known else "invalid_auth")
         if token in self.revoked:
-            raise Refused("token_revoked")
+            raise Refused(self.revoked[token])
 
     def _pair(self, method: str) -> tuple[str, str]:
         if method == "apps.connections.open":
@@ -72,7 +72,15 @@ class WebApi:
                 response = self._run(method, token, args)
             except Refused as refused:
                 response = web.json_response(refused.as_slack())
-        return self._recorded(request, method, args, response)
+        status = 0 if response.status == RESET_STATUS else response.status
+        lost = self.faults.take(Kind.LOST_ANSWER, method) if status else None
+        body = calls.parsed(response.text or "") if status else {}
+        self.calls.append(Call(method, args, body, 0 if lost else status, self.clock()))
+        self.changes.wake()
+        if lost:
+            await lost.over.wait()
+            return reset(request)
+        return response
 
     def _run(self, method: str, token: str, args: Json) -> web.Response:
         if method not in ALL:
@@ -91,17 +99,6 @@ class WebApi:
 
     def _scopes(self) -> str:
         return ",".join(sorted(self.desk.scopes))
-
-    def _recorded(
-        self, request: web.Request, method: str, args: Json, response: web.Response
-    ) -> web.Response:
-        status = 0 if response.status == RESET_STATUS else response.status
-        body = calls.parsed(response.text or "") if status else {}
-        if status and self.faults.take(Kind.LOST_ANSWER, method):
-            response, status = reset(request), 0
-        self.calls.append(Call(method, args, body, status, self.clock()))
-        self.changes.wake()
-        return response
 
 
 RESET_STATUS = 599

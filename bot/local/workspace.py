@@ -85,6 +85,10 @@ class LocalSlack(Driving):
         """Deliver what `faults.hold_events` kept back, newest first if wanted."""
         self.parts.events.release(reverse=reverse)
 
-    def revokes_token(self, *, app: bool = False) -> None:
-        """The bot's token, or the app's, opens nothing any more."""
-        self.parts.api.tokens.revoked.add(self.app_token if app else self.bot_token)
+    def revokes_token(self, *, app: bool = False, error: str = "token_revoked") -> None:
+        """The bot's token, or the app's, opens nothing any more; `error` is what Slack says."""
+        self.parts.api.tokens.revoked[self.app_token if app else self.bot_token] = error
+
+    def restores_token(self, *, app: bool = False) -> None:
+        """The token is good again, as after the app was installed anew."""
+        self.parts.api.tokens.revoked.pop(self.app_token if app else self.bot_token, None)

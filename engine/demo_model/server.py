@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from engine.demo_model import conversation, wire
 from engine.demo_model.brain import answer
+from engine.demo_model.faults import Faults, Kind
 from engine.demo_model.turns import Brain, Cut, Fail, Turn, say
 
 _MAX_BODY = 64 * 1024 * 1024  # bytes; whole conversations travel with every request
@@ -28,7 +30,8 @@ class DemoModel:
     """A loopback Messages API: `async with DemoModel() as model`, then `model.environment`.
 
     Answers only requests that carry `token` as key. `requests` keeps what was asked;
-    `tokens_in` and `tokens_out` count what was charged, by session.
+    `tokens_in` and `tokens_out` count what was charged, by session. `faults` go wrong on purpose,
+    whatever the brain says.
     """
 
     def __init__(self, brain: Brain = answer) -> None:
@@ -36,6 +39,7 @@ class DemoModel:
         self.requests: list[Request] = []
         self.tokens_in: Counter[str] = Counter()
         self.tokens_out: Counter[str] = Counter()
+        self.faults = Faults()
         self._brain = brain
         self._asked: Counter[tuple[str, str, int, int]] = Counter()
         self._runner: web.AppRunner | None = None
@@ -84,6 +88,10 @@ class DemoModel:
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         if not self._known(request):
             return _error(401, "invalid x-api-key")
+        if failing := self.faults.take(Kind.FAIL):
+            return _error(failing.status, "ordered failure", failing.headers)
+        if slow := self.faults.take(Kind.SLOW):
+            await slow.over.wait()
         body = await request.json()
         turn = self._turn(body)
         if turn.after:
@@ -109,7 +117,7 @@ class DemoModel:
         self, request: web.Request, body: dict[str, Any], turn: Turn
     ) -> web.StreamResponse:
         whole = wire.message(turn, body.get("model", ""))
-        if isinstance(turn.fault, Cut):
+        if isinstance(turn.fault, Cut) or self.faults.take(Kind.CUT):
             return await _cut(request, wire.stream(whole))
         self._charge(body, turn)
         if not body.get("stream"):
@@ -140,5 +148,5 @@ async def _cut(request: web.Request, data: bytes) -> web.StreamResponse:
     return response
 
 
-def _error(status: int, message: str) -> web.Response:
-    return web.json_response(wire.error(status, message), status=status)
+def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.json_response(wire.error(status, message), status=status, headers=headers)

@@ -210,6 +210,45 @@ async def test_a_first_byte_can_be_held_back(http: aiohttp.ClientSession) -> Non
         assert (await asking)[0] == 200
 
 
+@pytest.mark.parametrize(("status", "wait"), [(401, None), (429, 3), (500, None), (529, None)])
+async def test_whatever_is_asked_fails_as_often_as_is_ordered(
+    http: aiohttp.ClientSession, status: int, wait: int | None
+) -> None:
+    async with scripted(Turn("ok", tokens_in=1)) as model:
+        fault = model.faults.fails(status, times=2, retry_after=wait)
+        headers = {"x-api-key": model.token}
+        async with http.post(f"{model.url}/v1/messages", json=BODY, headers=headers) as response:
+            said = response.status, response.headers.get("retry-after")
+            kind = (await response.json())["error"]["type"]
+        assert said == (status, wait and str(wait))
+        assert kind.endswith("_error")
+        assert [(await post(http, model))[0] for _ in range(2)] == [status, 200]
+        assert (fault.struck, len(model.requests), model.tokens_in["s1"]) == (2, 1, 1)
+
+
+async def test_the_key_is_refused_until_that_is_cleared(http: aiohttp.ClientSession) -> None:
+    async with scripted(say("ok")) as model:
+        fault = model.faults.fails(401, times=None)
+        assert {(await post(http, model))[0] for _ in range(3)} == {401}
+        model.faults.clear(fault)
+        assert (await post(http, model))[0] == 200
+
+
+async def test_streams_are_cut_and_first_bytes_wait_by_order(http: aiohttp.ClientSession) -> None:
+    async with scripted(Turn("ok", tokens_in=1)) as model:
+        model.faults.cuts()
+        with pytest.raises(aiohttp.ClientError):
+            await post(http, model)
+        slow = model.faults.slow(times=None)
+        asking = asyncio.create_task(post(http, model))
+        done, _ = await asyncio.wait({asking}, timeout=0.1)
+        assert (done, slow.struck) == (set(), 1)
+        model.faults.clear()
+        assert (await asking)[0] == 200
+        assert (await post(http, model))[0] == 200
+        assert model.tokens_in["s1"] == 2
+
+
 async def test_a_script_has_an_end(http: aiohttp.ClientSession) -> None:
     async with DemoModel(Script((Scene("other", (call("Read"),)),))) as model:
         assert "no scene" in (await post(http, model))[1]

@@ -161,6 +161,16 @@ async def test_ticket_works_once_and_not_for_long() -> None:
             assert refused.value.status == 408
 
 
+async def test_a_ticket_can_be_stale_when_it_is_used(slack: LocalSlack) -> None:
+    fault = slack.faults.stale_tickets(times=1)
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.ws_connect(await open_link(slack))
+        assert (refused.value.status, fault.struck) == (408, 1)
+        async with session.ws_connect(await open_link(slack)) as socket:
+            assert (await socket.receive_json())["type"] == "hello"
+
+
 async def test_ten_connections_and_no_more(slack: LocalSlack) -> None:
     async with aiohttp.ClientSession() as session:
         sockets = [await session.ws_connect(await open_link(slack)) for _ in range(11)]

@@ -1,12 +1,15 @@
 """Faults on the way to the Web API, and what an app's client makes of them."""
 
+import asyncio
+
 import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local import LocalSlack
+from bot.local import LocalSlack, Refused, Timing
+from tests.local_slack.test_web_api import refused
 
 
 async def post(slack: LocalSlack, client: AsyncWebClient, text: str = "x") -> None:
@@ -75,3 +78,75 @@ async def test_faults_reach_response_urls_and_uploads(
             assert answer.status == 503
         async with session.post(asked["upload_url"], data=b"x") as answer:
             assert answer.status == 200
+
+
+async def test_an_answer_can_hang_after_the_post_was_made(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    fault = slack.faults.lose_answers("chat.postMessage", hang=True)
+    asking = asyncio.create_task(post(slack, client))
+    await slack.settled(lambda: slack.messages("general"))
+    assert (fault.struck, slack.calls[-1].status) == (1, 0)
+    done, _ = await asyncio.wait({asking}, timeout=0.1)
+    assert not done
+    fault.over.set()
+    with pytest.raises(aiohttp.ClientError):
+        await asking
+
+
+@pytest.mark.parametrize("error", ["token_revoked", "invalid_auth"])
+async def test_a_token_can_be_refused_for_a_while(
+    slack: LocalSlack, client: AsyncWebClient, error: str
+) -> None:
+    app = AsyncWebClient(slack.app_token, base_url=slack.api_url, retry_handlers=[])
+    slack.revokes_token(error=error)
+    assert await refused(client.auth_test()) == error
+    assert (await app.apps_connections_open(app_token=slack.app_token))["ok"]
+    slack.restores_token()
+    slack.revokes_token(app=True, error=error)
+    assert await refused(app.apps_connections_open(app_token=slack.app_token)) == error
+    await post(slack, client)
+    slack.restores_token(app=True)
+    assert (await app.apps_connections_open(app_token=slack.app_token))["ok"]
+
+
+async def test_a_channel_can_be_archived_and_brought_back(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    channel = slack.channel("general").id
+    slack.archives("general")
+    assert await refused(client.chat_postMessage(channel=channel, text="x")) == "is_archived"
+    with pytest.raises(Refused, match="is_archived"):
+        await slack.says("you", "general", "x")
+    slack.unarchives("general")
+    await post(slack, client)
+    await slack.says("you", "general", "x")
+
+
+async def test_the_bot_can_be_removed_and_invited_again() -> None:
+    alone = Timing(retries=())  # nobody listens, and each event is sent once
+    async with LocalSlack(limits=False, scopes=("chat:write",), timing=alone) as slack:
+        client = AsyncWebClient(slack.bot_token, base_url=slack.api_url, retry_handlers=[])
+        channel = slack.channel("general").id
+        await slack.removes("general", slack.bot_user)
+        assert await refused(client.chat_postMessage(channel=channel, text="x")) == "not_in_channel"
+        await slack.says("you", "general", "unheard")
+        await slack.invites("general", slack.bot_user)
+        await slack.says("you", "general", "heard")
+        await slack.settled(lambda: len(slack.deliveries) == 3)
+    kinds = [delivery.payload["event"]["type"] for delivery in slack.deliveries]
+    assert kinds == ["channel_left", "member_joined_channel", "message"]
+    assert slack.deliveries[-1].payload["event"]["text"] == "heard"
+
+
+async def test_anybody_s_message_can_be_erased(slack: LocalSlack, client: AsyncWebClient) -> None:
+    channel = slack.channel("general").id
+    roots = [(await client.chat_postMessage(channel=channel, text="x"))["ts"] for _ in range(2)]
+    await client.chat_postMessage(channel=channel, text="y", thread_ts=roots[0])
+    for root in roots:
+        slack.erases(root)
+        gone = client.chat_update(channel=channel, ts=root, text="z")
+        assert await refused(gone) == "message_not_found"
+    await client.chat_postMessage(channel=channel, text="y", thread_ts=roots[0])
+    alone = client.chat_postMessage(channel=channel, text="y", thread_ts=roots[1])
+    assert await refused(alone) == "thread_not_found"
