@@ -14,7 +14,8 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.intake import Kind, Ours, incoming
+from bot.intake import Kind, Ours, incoming, reopened
+from bot.places import place_of
 from engine import Engine, Incoming, Origin, is_passing
 
 RECORD_SECONDS = 2.5  # of Slack's 3; what is not committed by then is not acknowledged
@@ -44,7 +45,10 @@ class Intake:
         return True
 
     async def _record(self, body: dict[str, Any]) -> None:
-        command = incoming(body, await self.ours())
+        ours = await self.ours()
+        if place := reopened(body, ours):
+            await self.engine.outbox.reopen(place)
+        command = incoming(body, ours)
         if command is None or not await self._concerns_us(command):
             return
         if await self.engine.inbox.record(command):
@@ -55,7 +59,7 @@ class Intake:
         if command.kind not in {Kind.REPLY, Kind.EDIT}:
             return True
         said = command.payload
-        origin = Origin(f"{said['team']}/{said['channel']}", said["thread"])
+        origin = Origin(place_of(said["team"], said["channel"]), said["thread"])
         if await self.engine.ledger.workflow_in(origin) is not None:
             return True
         # What began the thread may be in the inbox still, and come to something.

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.intake import Kind
 from bot.messages import Message
+from bot.places import place_of
 from engine import Origin, Person, Recorded, Settled, StaleMove, Wish
 
 Told = Callable[[int], dict[str, Any] | None]
@@ -34,7 +35,7 @@ class Asked:
     @property
     def place(self) -> str:
         """The channel, in the engine's words."""
-        return f"{self.payload['team']}/{self.payload['channel']}"
+        return place_of(str(self.payload["team"]), str(self.payload["channel"]))
 
     @property
     def origin(self) -> Origin:

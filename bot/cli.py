@@ -11,16 +11,16 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from bot import logs, manifest, shell
+from bot import copies, logs, manifest, shell
 from bot.demo import Demo, Wanted
 from bot.demo import demo as run_demo
 from bot.doctor import Installation, examine, render
 from bot.policies import Rules
-from bot.program import Given, Hands
+from bot.program import ENDING, Given, Hands
 from bot.program import serve as run_program
 from bot.secrets import Secrets
 from bot.settings import BotSettings
-from engine import Database, MabError, Sandbox, make_executor, recipe_schema
+from engine import Database, MabError, Sandbox, armed, make_executor, recipe_schema
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 database = typer.Typer(no_args_is_help=True, help="The database.")
@@ -120,9 +120,12 @@ def worker(context: typer.Context) -> None:
 
 def _run(held: Secrets, hands: Hands | None, *, speaks: bool) -> None:
     given = _given(held)
+    armed()  # a failpoint that is unknown is said before anything begins
     if speaks:
         given.settings.require_access()
     asyncio.run(run_program(given, hands, speaks=speaks))
+    for number in ENDING:  # the interpreter's own end must not turn a good one into another
+        signal.signal(number, signal.SIG_IGN)
 
 
 @app.command(name="list")
@@ -201,6 +204,7 @@ def _installation(given: Given) -> Installation:
             bool(settings.agent.ask),
         ),
         sandbox_required=settings.agent.sandbox is Sandbox.REQUIRED,
+        keep_free=settings.limits.keep_free_gb,
         broker=settings.agent.broker,
         silent=silent,
     )
@@ -231,14 +235,16 @@ def print_schema() -> None:
 @database.command()
 def upgrade(context: typer.Context) -> None:
     """Bring the database's tables to this version."""
-    settings = _given(context.obj).settings
+    typer.echo(asyncio.run(copies.upgrade(_given(context.obj).settings)))
 
-    async def work() -> None:
-        db = Database.connect(settings.database)
-        try:
-            await db.upgrade()
-        finally:
-            await db.close()
 
-    asyncio.run(work())
-    typer.echo("The database is up to date.")
+@database.command()
+def backup(context: typer.Context, file: Path) -> None:
+    """Write a copy of an SQLite database, also while the program runs."""
+    typer.echo(asyncio.run(copies.backup(_given(context.obj).settings, file)))
+
+
+@database.command()
+def restored(context: typer.Context) -> None:
+    """Say that a copy was put back; before any program is started on it."""
+    typer.echo(asyncio.run(copies.restored(_given(context.obj).settings)))

@@ -9,6 +9,7 @@ from bot.asked import Asked, Done, Outcome
 from bot.directory import Directory
 from bot.meaning import Thread, Verdict, called
 from bot.messages import buttons, permission, question_form, questions
+from bot.places import channel_of
 from bot.replies import packed
 from bot.settings import BotSettings
 from engine import (
@@ -132,7 +133,7 @@ class Deciding:
 
     async def actor(self, inquiry: Inquiry, asked: Asked) -> Actor:
         """The one who acts, as a member of the channel that an inquiry belongs to or not."""
-        channel = inquiry.origin.place.partition("/")[2]
+        channel = channel_of(inquiry.origin.place)
         return await self.directory.actor(asked.by.id, channel)
 
     async def _take(self, click: Click, asked: Asked) -> Outcome:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 from typing import NamedTuple
 
 import yaml
@@ -18,15 +19,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import host
 from bot.census import Registry
 from bot.host import Host, Verdict, bad, good, note
+from bot.model_key import model_key
 from bot.policies import Rules
 from bot.rules import Examined
 from bot.secrets import Secrets, git_environment, redact
-from engine import DatabaseAway, Direct, MabError, Upstream, is_passing, model_upstream
+from bot.storage import disk, temporary
+from engine import DatabaseAway, MabError, is_passing
 
-_MODEL = (
-    *("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
-    *("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"),
-)
 _MARKS = {True: "✓", False: "✗", None: "!"}
 _MAX_DETAIL = 300  # characters of what programs say
 _MAX_NAMES = 10_000  # of what a list of the configuration holds
@@ -58,6 +57,8 @@ class Installation:
     config: Path = Path("mab.toml")
     rules: Rules | None = None  # who may do what, and where
     sandbox_required: bool = False
+    keep_free: float = 1.0  # GiB of the disk; with less no agent begins
+    temporary: Path = Path(gettempdir())
     broker: bool = True  # agents are to get tokens of their own
     silent: Callable[[], Awaitable[Sequence[str]]] | None = None  # threads that cannot be told
     seconds: float = 20.0  # for each check
@@ -95,7 +96,8 @@ def _host_checks(here: Host, subject: Installation) -> list[_Check]:
         _Check("Git", here.git, host.install("git")),
         _Check("Claude CLI", here.cli, host.REINSTALL_CLI),
         _Check("Sandbox", sandbox, host.install("bubblewrap socat")),
-        _Check("Disk", partial(asyncio.to_thread, host.disk, subject.home)),
+        _Check("Disk", partial(asyncio.to_thread, disk, subject.home, subject.keep_free)),
+        _Check("Temporary files", partial(asyncio.to_thread, temporary, subject.temporary)),
         _Check("HTTP", partial(host.listening, subject.http)),
     ]
 
@@ -113,12 +115,16 @@ def _repo_checks(here: Host, subject: Installation) -> list[_Check]:
     ]
 
 
+def _given(subject: Installation) -> Mapping[str, str]:
+    return {**subject.environ, **subject.secrets.values}
+
+
 def _checks(subject: Installation) -> list[_Check]:
     reach = f"curl -sS {subject.slack_url}api.test"
     return [
         _Check("Database", partial(_database, subject), "mab db upgrade"),
         _Check("Threads", partial(_threads, subject)),
-        _Check("Model key", partial(_model, subject)),
+        _Check("Model key", partial(model_key, _given(subject), broker=subject.broker)),
         _Check("Slack bot token", partial(_bot_token, subject), reach),
         _Check("Slack app token", partial(_app_token, subject), reach),
     ]
@@ -182,20 +188,6 @@ async def _threads(subject: Installation) -> Verdict:
     if not silent:
         return good("all can be told what happens")
     return note(f"{len(silent)} cannot be told anything: {', '.join(silent)}")
-
-
-async def _model(subject: Installation) -> Verdict:
-    values = {**subject.environ, **subject.secrets.values}
-    given = [name for name in _MODEL if values.get(name)]
-    if not given:
-        return note("none; only the demo works without", "export ANTHROPIC_API_KEY=sk-ant-…")
-    match model_upstream(values, wanted=subject.broker):
-        case Direct.OFF:
-            return note(f"{given[0]} is set, and agents see it", "[agent]\nbroker = true")
-        case Direct.PROVIDER | Direct.NO_KEY:
-            return note(f"{given[0]} is set, and agents see it: the broker cannot stand between")
-        case Upstream():
-            return good(f"{given[0]} is set; agents get tokens of the broker's instead")
 
 
 async def _bot_token(subject: Installation) -> Verdict:

@@ -7,6 +7,7 @@ from bot.access import Access, Action, Denied, decide, possible
 from bot.asked import Asked
 from bot.directory import Directory
 from bot.messages import Message
+from bot.places import channel_of
 from engine import NodeView, Origin
 
 
@@ -33,7 +34,7 @@ class Gatekeeper:
         self, action: Action, asked: Asked, origin: Origin | None, owner: str
     ) -> Message | None:
         """The same, for what belongs to a thread and was asked for by `owner`."""
-        channel = origin.place.partition("/")[2] if origin else ""
+        channel = channel_of(origin.place) if origin else ""
         actor = await self.directory.actor(asked.by.id, channel)
         decision = decide(action, actor, self.access, owner=owner)
         return messages.denied(decision, asked.by.id) if isinstance(decision, Denied) else None

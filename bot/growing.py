@@ -9,6 +9,7 @@ from bot.asked import Asked, Outcome
 from bot.gatekeeper import Gatekeeper
 from bot.grammar import Ref
 from bot.messages import Message
+from bot.places import channel_of
 from bot.starting import Begin, Starter
 from engine import AgentSpec, Engine, NodeView, Wish
 
@@ -50,7 +51,7 @@ class Growing:
         for action in (Action.SPAWN, Action.READ):
             if refusal := await self.gate.refusal(action, asked, before[-1]):
                 return refusal
-        channel = before[-1].origin.place.partition("/")[2]
+        channel = channel_of(before[-1].origin.place)
         repo = self.starter.placed(spec.repo, channel, before, asked)
         if isinstance(repo, Message):
             return repo

@@ -20,7 +20,6 @@ from bot.health import Address, address
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_GIT = (2, 31)
-LEAST_DISK = 2  # GiB
 ASKING_SECONDS = 1.0
 REINSTALL_CLI = "pip install --force-reinstall claude-agent-sdk"
 _INSTALLERS = {
@@ -165,18 +164,6 @@ class Host:
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         return _Ran(process.returncode or 0, output.decode(errors="replace").strip())
-
-
-def disk(home: Path) -> Verdict:
-    """Whether there is room, where MAB_HOME is or would be made; blocks."""
-    place = next(path for path in (home, *home.parents) if path.exists())
-    free = shutil.disk_usage(place).free / 1024**3
-    if not os.access(place, os.W_OK):
-        return bad(f"{place} is not writable", "export MAB_HOME=…")
-    if free < LEAST_DISK:
-        said = f"{free:.1f} GiB free in {place}; {LEAST_DISK} GiB are needed"
-        return bad(said, "export MAB_HOME=…")
-    return good(f"{free:.1f} GiB free in {place}")
 
 
 async def listening(http: str) -> Verdict:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot import slack_text
+from bot.places import place_of
 from engine import Incoming
 
 Body = Mapping[str, Any]
@@ -68,6 +69,14 @@ def _read(body: Body, ours: Ours) -> Incoming | None:
             return None
 
 
+def reopened(body: Body, ours: Ours) -> str:
+    """The place that may be spoken in again, as an event tells: "" for all others."""
+    event: Body = body.get("event") or {}
+    unarchived = event.get("type") in {"channel_unarchive", "group_unarchive"}
+    invited = event.get("type") == "member_joined_channel" and event.get("user") == ours.user
+    return place_of(ours.team, str(event["channel"])) if unarchived or invited else ""
+
+
 def _command(body: Body, team: str) -> Incoming:
     payload = {
         "text": str(body.get("text", "")),
@@ -102,7 +111,7 @@ def _message(body: Body, ours: Ours) -> Incoming | None:
         "files": _files(event),
     }
     kind = Kind.MESSAGE if addressed else Kind.REPLY
-    return Incoming(f"message:{team}/{channel}:{ts}", kind, payload, author)
+    return Incoming(f"message:{place_of(team, channel)}:{ts}", kind, payload, author)
 
 
 def _author(event: Body, bots: frozenset[str]) -> str:
@@ -124,7 +133,7 @@ def _edit(event: Body, team: str) -> Incoming | None:
     if not (edited and user and thread) or message.get("bot_id"):
         return None
     channel = str(event["channel"])
-    place, ts = f"{team}/{channel}", str(message["ts"])
+    place, ts = place_of(team, channel), str(message["ts"])
     payload = {
         "text": str(message.get("text") or ""),
         "team": team,

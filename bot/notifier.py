@@ -1,40 +1,28 @@
 """Tells the threads what happened: cards, notices and files, each once and in order."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 
 import structlog
 
 from bot import messages
-from bot.intake import message_of
-from bot.messages import Attachment
+from bot.apart import Apart
+from bot.lanes import WAITING, Lanes
 from bot.pace import Pace, TooFast
-from bot.posting import Enclosure, Failure, Mark, Poster, Spot, Trouble, understood
+from bot.places import channel_of
+from bot.posting import Failure, Mark, Poster, Spot, Trouble, understood
 from bot.strays import Strays
+from bot.teller import Teller
 from bot.writing import Writer
-from engine import (
-    Closed,
-    Delivery,
-    Ended,
-    Engine,
-    Failed,
-    GraphAsked,
-    Heard,
-    Inquiry,
-    LostLease,
-    NodeView,
-    Notice,
-    Undelivered,
-    is_passing,
-)
+from engine import Delivery, Engine, LostLease, is_passing
 
-AT_ONCE = 8  # threads that are served side by side
-DUE = 100
+DUE = 100  # threads of one look
+PATIENCE = 0.5  # seconds for a look; what takes longer goes on beside the next one
 EDIT_PAUSE = 3.0  # seconds between two edits of one card
 LONGEST_PAUSE = 60.0
-TAKEN = "eyes"  # on what was said to an agent, once the agent has it
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -50,19 +38,35 @@ class Notifier:
 
     def __post_init__(self) -> None:
         self.strays = Strays(self.engine.outbox, self.poster)
+        self.teller = Teller(self.engine, self.poster, self.writer, self.pace)
+        self.apart = Apart(self.engine, self.poster, self.teller)
+        self.lanes = Lanes(self._serve)
+        self.spoken_in: set[str] = set()  # places
 
     async def tick(self) -> None:
-        """Deliver everything that is due now."""
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def serve(workflow_id: int) -> None:
-            async with room:
-                await self._serve(workflow_id)
-
-        async with asyncio.TaskGroup() as group:
-            for workflow_id in await self.engine.outbox.due(DUE):
-                group.create_task(serve(workflow_id))
+        """Deliver what is due now; a place that is slow holds up no other."""
+        began = monotonic()
+        while await self._look() and monotonic() - began < PATIENCE:
+            await self.lanes.pause(PATIENCE)
+        await self.lanes.pause(PATIENCE)
         await self.strays.tick()
+
+    async def rest(self, seconds: float) -> None:
+        """Wait for what is under way; what takes longer is cancelled."""
+        try:
+            await self.lanes.pause(seconds)
+        except Exception:
+            log.exception("not everything was told at the end")
+        finally:
+            await self.lanes.stop()
+
+    async def _look(self) -> bool:
+        """Have everything served whose turn it is; whether there may be more."""
+        quiet = [place for place in self.spoken_in if self.pace.quiet(channel_of(place))]
+        found = await self.engine.outbox.due(DUE, WAITING, self.lanes.full(), quiet)
+        for workflow_id, place in found.items():
+            self.lanes.add(place, workflow_id)
+        return max(Counter(found.values()).values(), default=0) >= WAITING
 
     async def _serve(self, workflow_id: int) -> None:
         delivery = await self.engine.outbox.take(workflow_id)
@@ -79,8 +83,9 @@ class Notifier:
         """Deliver, or give the thread back; raises LostLease."""
         try:
             await self._deliver(delivery)
-        except TooFast as pause:
-            await self.engine.outbox.wait(delivery, pause.seconds)
+        except TooFast:
+            self.lanes.clear(delivery.origin.place)
+            await self.engine.outbox.put_back(delivery)
         except LostLease:
             raise
         except Exception as error:
@@ -89,25 +94,40 @@ class Notifier:
             await self._failed(delivery, error)
 
     async def _failed(self, delivery: Delivery, error: Exception) -> None:
-        """Leave the thread alone for a while, or for good; the others go on."""
+        """Leave the thread alone for a while; the others go on."""
         failure = understood(error)
         if failure is None:
             log.error("not delivered", exc_info=error)
             failure = Failure(Trouble.UNCERTAIN, repr(error))
         log.warning("not delivered", trouble=failure.trouble, reason=failure.reason)
-        if failure.trouble is Trouble.CLOSED:
-            await self.engine.outbox.park(delivery, failure.reason)
+        outbox, in_thread = self.engine.outbox, not delivery.apart
+        if failure.trouble is Trouble.CLOSED and in_thread:
+            await outbox.park(delivery, failure.reason)
+        elif failure.trouble is Trouble.UNTHREADED and in_thread:
+            await outbox.begin_anew(delivery)
         else:
+            if failure.retry_after and in_thread:
+                self._hush(delivery.origin.place, failure.retry_after)
             pause = min(2.0 ** min(delivery.tries, 10), LONGEST_PAUSE)
-            await self.engine.outbox.postpone(delivery, max(pause, failure.retry_after))
+            await outbox.postpone(delivery, max(pause, failure.retry_after))
+
+    def _hush(self, place: str, seconds: float) -> None:
+        """Slack wants to be left alone there: the other threads of the place need not ask."""
+        self.pace.posts(channel_of(place)).empty(seconds)
+        self.lanes.clear(place)
 
     async def _deliver(self, delivery: Delivery) -> None:
-        spot = Spot(delivery.origin.place.partition("/")[2], delivery.origin.thread)
+        self.spoken_in.add(delivery.origin.place)
+        if delivery.apart:
+            await self.apart.tell(delivery, delivery.apart[0])
+            await self.engine.outbox.put_back(delivery)
+            return
+        spot = Spot(channel_of(delivery.origin.place), delivery.origin.thread)
         fresh = not delivery.receipt
         if fresh:
             spot = await self._open(delivery, spot)
         for undelivered in delivery.notices:
-            await self._tell(delivery, spot, undelivered)
+            await self.teller.tell(delivery, spot, undelivered)
         if delivery.card_due and not fresh:
             await self._redraw(delivery, spot)
         else:
@@ -118,7 +138,7 @@ class Notifier:
         mark = Mark("card", delivery.workflow_id)
         ts = await self.poster.find(spot, mark) if delivery.tries else ""
         if not ts:
-            self._may_post(spot)
+            self.teller.may_post(spot)
             await self.engine.outbox.posting_card(delivery)
             ts = await self.poster.post(spot, messages.card(delivery.card), mark)
         thread = spot.thread or ts
@@ -127,15 +147,10 @@ class Notifier:
             self.carded((datetime.now(UTC) - agent.created_at).total_seconds())
         return Spot(spot.channel, thread)
 
-    def _may_post(self, spot: Spot) -> None:
-        """Raise TooFast when the channel has been spoken in just now."""
-        if wait := self.pace.posts(spot.channel).wait():
-            raise TooFast(wait)
-
     async def _redraw(self, delivery: Delivery, spot: Spot) -> None:
         """Bring the card up to date, as often as Slack lets us."""
         if wait := self.pace.edits.wait():
-            await self.engine.outbox.postpone_card(delivery, max(wait, EDIT_PAUSE))
+            await self._redraw_later(delivery, max(wait, EDIT_PAUSE))
             return
         try:
             mark = Mark("card", delivery.workflow_id)
@@ -149,84 +164,17 @@ class Notifier:
             log.warning("card not edited", reason=failure.reason)
             if failure.trouble is not Trouble.GONE:
                 self.pace.edits.empty(failure.retry_after)
-                pause = max(EDIT_PAUSE, failure.retry_after)
-                await self.engine.outbox.postpone_card(delivery, pause)
+                await self._redraw_later(delivery, max(EDIT_PAUSE, failure.retry_after))
                 return
         await self.engine.outbox.card_shown(delivery)
-        await self.engine.outbox.postpone_card(delivery, EDIT_PAUSE)
+        if delivery.parked:
+            await self.engine.outbox.release(delivery)
+        else:
+            await self.engine.outbox.postpone_card(delivery, EDIT_PAUSE)
 
-    async def _tell(self, delivery: Delivery, spot: Spot, undelivered: Undelivered) -> None:
-        """Post one notice, unless an earlier try has done so."""
-        notice = undelivered.notice
-        if isinstance(notice.fact, Closed | Heard):
-            await self._show(spot, notice, notice.fact)
-            await self.engine.outbox.delivered(delivery, notice, {})
-            return
-        message = await self.writer.message(notice, delivery.card)
-        ts = str(undelivered.receipt.get("ts") or "")
-        if not ts and undelivered.sending_at is not None:
-            ts = await self.poster.find(spot, Mark("notice", notice.id))
-        again = bool(ts)
-        if not ts:
-            self._may_post(spot)
-            ts = await self._attempt(
-                delivery,
-                notice,
-                lambda: self.poster.post(spot, message, Mark("notice", notice.id)),
-            )
-            await self.engine.outbox.posted(delivery, notice, {"ts": ts})
-        if message.file is not None:
-            await self._attach(spot, message.file, ts if again else "")
-        if isinstance(notice.fact, GraphAsked):
-            await self._attach(spot, await self.writer.picture(delivery.card), ts if again else "")
-        if isinstance(notice.fact, Ended | Failed):
-            await self._hand_out(delivery, spot, notice.fact.agent, ts if again else "")
-        await self.engine.outbox.delivered(delivery, notice, {"ts": ts})
-
-    async def _attempt(
-        self, delivery: Delivery, notice: Notice, call: Callable[[], Awaitable[str]]
-    ) -> str:
-        """Call, with the record that says so before; a sure refusal is recorded as well."""
-        await self.engine.outbox.sending(delivery, notice)
-        try:
-            return await call()
-        except Exception as error:
-            failure = understood(error)
-            if failure is not None and failure.trouble is Trouble.REFUSED:
-                await self.engine.outbox.refused(delivery, notice)
-            raise
-
-    async def _hand_out(self, delivery: Delivery, spot: Spot, agent: NodeView, since: str) -> None:
-        """Post what the agent has left for people, one file after the other."""
-        outbox = self.engine.outbox
-        for handout in await outbox.handouts(agent):
-            title = f"From agent {agent.id}: {handout.name}"
-            file = Enclosure(handout.name, title, await outbox.content(handout))
-            await self._attach(spot, file, since)
-            await outbox.handed_out(delivery, handout)
-
-    async def _attach(self, spot: Spot, file: Attachment | Enclosure, since: str) -> None:
-        if not (since and await self.poster.has_file(spot, file, since)):
-            await self.poster.upload(spot, file)
-
-    async def _show(self, spot: Spot, notice: Notice, fact: Closed | Heard) -> None:
-        """Tell what needs no message of its own, on the messages that are there."""
-        match fact:
-            case Closed(inquiry):
-                await self._close(spot, notice, inquiry)
-            case Heard(keys):
-                for key in keys:
-                    if ts := message_of(key):
-                        await self.poster.react(spot, ts, TAKEN)
-
-    async def _close(self, spot: Spot, notice: Notice, inquiry: Inquiry) -> None:
-        """What was posted of an inquiry loses its buttons and says how it ended."""
-        for posted in notice.posted:
-            mark, ts = Mark("notice", posted.id), str(posted.receipt["ts"])
-            closed = self.writer.closed(inquiry)
-            try:
-                await self.poster.edit(spot, ts, closed, mark)
-            except Exception as error:
-                failure = understood(error)
-                if failure is None or failure.trouble is not Trouble.GONE:
-                    raise
+    async def _redraw_later(self, delivery: Delivery, seconds: float) -> None:
+        """The card can wait; whether a parked thread can be spoken in is not known by then."""
+        if delivery.parked:
+            await self.engine.outbox.postpone(delivery, seconds)
+        else:
+            await self.engine.outbox.postpone_card(delivery, seconds)

@@ -24,12 +24,16 @@ class Bucket:
 
     def wait(self) -> float:
         """Take a token; seconds until there is one, 0 when it was taken."""
-        passed, self.at = self.clock() - self.at, self.clock()
-        self.left = min(self.most, self.left + passed * self.per_minute / 60)
-        if self.left < 1:
-            return (1 - self.left) * 60 / self.per_minute
+        if missing := self.missing():
+            return missing
         self.left -= 1
         return 0.0
+
+    def missing(self) -> float:
+        """Seconds until there is a token, without taking it."""
+        passed, self.at = self.clock() - self.at, self.clock()
+        self.left = min(self.most, self.left + passed * self.per_minute / 60)
+        return max(0.0, (1 - self.left) * 60 / self.per_minute)
 
     def empty(self, seconds: float) -> None:
         """Slack asked for a pause."""
@@ -52,10 +56,10 @@ class Pace:
         """The bucket of a channel's messages."""
         return self._posts.setdefault(channel, Bucket(self.posts_per_minute, BURST, self.clock))
 
+    def quiet(self, channel: str) -> bool:
+        """Whether nothing may be posted in a channel now."""
+        return bool(self.posts(channel).missing())
+
 
 class TooFast(Exception):
-    """The channel has been spoken in just now; `seconds` says how long to wait."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        super().__init__(f"{seconds:.1f} s")
+    """The channel has been spoken in just now; its turn comes again."""

@@ -9,16 +9,19 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages import Attachment, Message
+from engine import Failpoint, reached
 
 LOOK_BACK = 200  # messages that are searched for one that may have been posted
-# Slack says no, and will say no again: nothing can be told in this channel.
+# Slack says no, until people change something: nothing can be told in this channel.
 CLOSED = frozenset(
     {
-        *("channel_not_found", "is_archived", "not_in_channel", "restricted_action"),
-        *("restricted_action_thread_locked", "thread_not_found", "cannot_reply_to_message"),
-        *("team_access_not_granted", "messages_tab_disabled"),
+        *("channel_not_found", "is_archived", "is_inactive", "not_in_channel"),
+        *("restricted_action", "restricted_action_thread_locked", "team_access_not_granted"),
+        "messages_tab_disabled",
     }
 )
+# The channel is there, the thread is not: its first message was deleted.
+UNTHREADED = frozenset({"thread_not_found", "cannot_reply_to_message"})
 # The message to edit is gone, or cannot be edited any more.
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 
@@ -26,7 +29,8 @@ GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_close
 class Trouble(StrEnum):
     """What a failed call means for the next one."""
 
-    CLOSED = "closed"  # never again in this channel
+    CLOSED = "closed"  # not in this channel, until people change something
+    UNTHREADED = "unthreaded"  # not in this thread, it is gone
     GONE = "gone"  # the message to edit does not exist
     REFUSED = "refused"  # it had no effect; later perhaps
     UNCERTAIN = "uncertain"  # it may have had its effect
@@ -62,9 +66,9 @@ def _refusal(error: SlackApiError) -> Failure:
         )
     if status >= 500 or code in {"internal_error", "fatal_error", "request_timeout", ""}:
         return Failure(Trouble.UNCERTAIN, code or f"HTTP {status}")
-    if code in CLOSED:
-        return Failure(Trouble.CLOSED, code)
-    return Failure(Trouble.GONE if code in GONE else Trouble.REFUSED, code)
+    sorts = {Trouble.CLOSED: CLOSED, Trouble.UNTHREADED: UNTHREADED, Trouble.GONE: GONE}
+    found = [trouble for trouble, codes in sorts.items() if code in codes]
+    return Failure(found[0] if found else Trouble.REFUSED, code)
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ class Poster:
 
     async def post(self, spot: Spot, message: Message, mark: Mark) -> str:
         """Post a message; gives its ts."""
+        reached(Failpoint.BEFORE_POST)
         answer = await self.client.chat_postMessage(
             channel=spot.channel,
             thread_ts=spot.thread,
@@ -114,7 +119,13 @@ class Poster:
             unfurl_links=False,
             unfurl_media=False,
         )
+        reached(Failpoint.AFTER_POST)
         return str(answer["ts"])
+
+    async def direct(self, user: str) -> str:
+        """The channel of the direct messages with somebody."""
+        opened = await self.client.conversations_open(users=user)
+        return str(opened["channel"]["id"])
 
     async def edit(self, spot: Spot, ts: str, message: Message, mark: Mark) -> None:
         """Put another content in the place of a message."""

@@ -11,35 +11,22 @@ from time import monotonic
 from uuid import uuid4
 
 import structlog
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import tokens
-from bot.about import About
-from bot.acts import Acts
-from bot.answering import Answering
 from bot.app import Intake, build
+from bot.catching import NOTE_SECONDS, CatchUp
 from bot.connection import Sockets, sockets, web_client
-from bot.conversation import Conversation
-from bot.deciding import Deciding
 from bot.directory import Directory
-from bot.downloads import Downloads
-from bot.filling import Filling
-from bot.gatekeeper import Gatekeeper
-from bot.growing import Growing
 from bot.health import Health, Probe, address
 from bot.inbox import Interpreter
-from bot.merging import Merging
 from bot.metrics import Metrics
 from bot.notifier import Notifier
 from bot.pace import POSTS, Pace
-from bot.planning import Planning
+from bot.parlance import conversation
 from bot.posting import Poster
 from bot.replies import Replies
 from bot.secrets import Secrets
 from bot.settings import BotSettings
-from bot.starting import Starter
-from bot.surroundings import Surveyor
-from bot.talking import Talking
 from bot.writing import Writer
 from engine import (
     Beat,
@@ -61,6 +48,7 @@ REST_SECONDS = 4.0  # for what is under way when the program ends
 FIGURES_SECONDS = 15.0
 INQUIRIES_SECONDS = 10.0  # between looks at what expires, and of whom to remind
 log = structlog.stdlib.get_logger(__name__)
+ENDING = (signal.SIGTERM, signal.SIGINT)
 Hands = Callable[[Database], Executor]  # what carries out agents' tasks, made for a ledger
 
 
@@ -107,15 +95,15 @@ class Program:
             if beat is not but:
                 beat.wake()
 
-    async def rest(self) -> None:
-        """Let the ticks that run end, and what they woke; what takes too long is cancelled."""
+    async def rest(self) -> bool:
+        """Let the ticks that run end, and what they woke; False when some had to be cancelled."""
         with suppress(TimeoutError):
             async with asyncio.timeout(REST_SECONDS):
                 while busy := [beat for beat in self.beats if beat.busy]:
                     await asyncio.gather(*(beat.rest() for beat in busy))
-        for beat in self.beats:
-            beat.cancel()
-            await beat.rest()
+        rested = not any(beat.busy for beat in self.beats)
+        await asyncio.gather(*(beat.end() for beat in self.beats))
+        return rested
 
     async def look(self) -> None:
         """Bring the metrics up to date with the ledger."""
@@ -159,7 +147,8 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
             program.metrics.first_card.observe,
             Pace(given.posts_per_minute),
         )
-        interpreter = Interpreter(engine.inbox, _conversation(program, client, directory))
+        talk = conversation(engine, given.settings, client, directory)
+        interpreter = Interpreter(engine.inbox, talk)
 
         async def interpret() -> None:
             if await interpreter.tick():
@@ -167,29 +156,17 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
 
         inbox = program.add("inbox", interpret, BOT_SECONDS)
         program.add("replies", Replies(engine.inbox, client).tick, BOT_SECONDS)
-        program.add("notices", notifier.tick, BOT_SECONDS)
-        app = build(client, Intake(engine, directory.ours, inbox.wake, program.metrics.recorded))
-        async with sockets(app, app_token) as connected:
+        notices = program.add("notices", notifier.tick, BOT_SECONDS)
+        intake = Intake(engine, directory.ours, inbox.wake, program.metrics.recorded)
+        async with sockets(build(client, intake), app_token) as connected:
             program.probes["slack"] = connected.probe
+            catching = CatchUp(engine, client, connected, intake)
+            program.add("hearing", catching.tick, NOTE_SECONDS)
             yield connected
-        await program.rest()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(notifier.tick(), REST_SECONDS)
-
-
-def _conversation(program: Program, client: AsyncWebClient, directory: Directory) -> Conversation:
-    """Everything that carries out what people say."""
-    engine, settings = program.engine, program.given.settings
-    surveyor = Surveyor(directory, Downloads(client))
-    starter = Starter(engine, settings.repos, surveyor)
-    gate = Gatekeeper(directory, settings.access, bool(settings.agent.ask))
-    planning, growing = Planning(engine, settings, starter), Growing(engine, gate, starter)
-    acts = Acts(engine, directory, settings, starter, gate, About(engine, gate), planning, growing)
-    deciding = Deciding(engine, directory, settings)
-    talking = Talking(engine, gate, surveyor)
-    filling = Filling(client, acts, deciding)
-    merging, answering = Merging(engine, gate), Answering(deciding)
-    return Conversation(engine, directory, acts, deciding, talking, filling, merging, answering)
+        if await program.rest():
+            notices.wake()  # what there is to tell of the end
+            await program.rest()
+        await notifier.rest(REST_SECONDS)
 
 
 @asynccontextmanager
@@ -240,11 +217,14 @@ async def running(
 
 
 async def serve(given: Given, hands: Hands | None, *, speaks: bool = True) -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT; asked again, it ends all the same in good order."""
     async with running(given, hands, speaks=speaks) as program:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ENDING:
             loop.add_signal_handler(number, program.stopping.set)
         log.info("ready", speaks=speaks, works=hands is not None)
         await program.stopping.wait()
         log.info("stopping")
+        for number in ENDING:
+            loop.remove_signal_handler(number)
+            signal.signal(number, lambda *_: None)  # not SIG_IGN: children would inherit that

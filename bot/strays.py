@@ -10,6 +10,7 @@ from time import monotonic
 
 import structlog
 
+from bot.places import channel_of
 from bot.posting import Mark, Poster, Spot, Trouble, understood
 from engine import Delivery, Outbox, Told
 
@@ -61,7 +62,7 @@ class Strays:
         self.suspects.remove(suspect)
 
     async def _take_back(self, delivery: Delivery, told: Told) -> None:
-        channel, thread = delivery.origin.place.partition("/")[2], delivery.origin.thread
+        channel, thread = channel_of(delivery.origin.place), delivery.origin.thread
         if told.card:
             card = Mark("card", delivery.workflow_id)
             await self._remove(Spot(channel, thread), card, told.card)

@@ -28,6 +28,8 @@ from engine import (
     Notice,
     Opened,
     Plan,
+    Restored,
+    Silenced,
     SummedUp,
     TakenOver,
     integration,
@@ -104,11 +106,22 @@ def _told(notice: Notice, fact: Fact, card: Card) -> Message:
             return messages.node_failed(agent, notice.at)
         case TakenOver(agent, commit):
             return messages.taken_over(agent, commit)
+        case Nearing() | Restored() | GraphAsked():
+            return _told_of_all(fact, card)
+        case Closed() | Opened() | DiffAsked() | Heard() | Silenced():
+            raise MabError(f"{notice.name} is not told in this way")
+        case other:
+            assert_never(other)
+
+
+def _told_of_all(fact: Nearing | Restored | GraphAsked, card: Card) -> Message:
+    """What is not about the end of one node."""
+    match fact:
         case Nearing():
             return messages.nearing(fact)
+        case Restored(last):
+            return messages.restored(last)
         case GraphAsked():
             return messages.graph(card)
-        case Closed() | Opened() | DiffAsked() | Heard():
-            raise MabError(f"{notice.name} is not told in this way")
         case other:
             assert_never(other)

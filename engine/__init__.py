@@ -4,6 +4,7 @@ from engine.api import Engine, Inbox, Ledger
 from engine.audit import Entry as AuditEntry
 from engine.broker_exchange import Ears
 from engine.broker_tally import Tokens
+from engine.broker_trial import ModelAway, takes_key
 from engine.broker_upstream import Direct, Upstream
 from engine.broker_upstream import upstream as model_upstream
 from engine.claude import ClaudeExecutor
@@ -11,9 +12,11 @@ from engine.commands import Incoming, Recorded, Reply, Settled
 from engine.cookbook import Cookbook
 from engine.dag import GateSpec, NodeSpec, WorkflowSpec, is_key, leaves, levels, order
 from engine.decisions import Decided, HasVoted
+from engine.deliveries import Delivery, Told, Undelivered
 from engine.demo_model import CHIPS, GUARDED, DemoModel
 from engine.errors import ConfigError, InvalidSpec, LostLease, MabError, NotFound, StaleMove
 from engine.executor import AgentResult, Confinement, Executor, Job, Sandbox, Step, Usage
+from engine.failpoints import Failpoint, armed, reached
 from engine.figures import Figures
 from engine.files import Handout
 from engine.masking import UNMASKED, Mask
@@ -45,17 +48,21 @@ from engine.notices import (
     Notice,
     Opened,
     Posted,
+    Restored,
+    Silenced,
     Summary,
     SummedUp,
     TakenOver,
 )
-from engine.outbox import Delivery, Outbox, Told, Undelivered
+from engine.outbox import Outbox
 from engine.permission_text import shown as whole_action
 from engine.plans import integration
 from engine.recipe_files import Unreadable
 from engine.recipes import BadRecipe, BadValue, Parameter, Recipe
 from engine.recipes import schema as recipe_schema
 from engine.requests import AlreadyStarted, Wish
+from engine.restoration import Restoration, Returned
+from engine.restoration import copy as copy_ledger
 from engine.sandbox import sandbox_tools
 from engine.scheduler import Beat, polling
 from engine.scripted import ScriptedExecutor
@@ -137,6 +144,7 @@ __all__ = [
     "Executor",
     "Fact",
     "Failed",
+    "Failpoint",
     "Failure",
     "Figures",
     "File",
@@ -165,6 +173,7 @@ __all__ = [
     "MabError",
     "Mask",
     "Merge",
+    "ModelAway",
     "Nearing",
     "NodeSpec",
     "NodeView",
@@ -189,12 +198,16 @@ __all__ = [
     "Recorded",
     "Reply",
     "Repo",
+    "Restoration",
+    "Restored",
+    "Returned",
     "RunView",
     "Sandbox",
     "ScriptedExecutor",
     "Section",
     "Settings",
     "Settled",
+    "Silenced",
     "Stage",
     "StaleMove",
     "Status",
@@ -217,6 +230,8 @@ __all__ = [
     "Worker",
     "WorkflowSpec",
     "Workflows",
+    "armed",
+    "copy_ledger",
     "integration",
     "is_key",
     "is_passing",
@@ -229,8 +244,10 @@ __all__ = [
     "order",
     "parts",
     "polling",
+    "reached",
     "recipe_schema",
     "sandbox_tools",
+    "takes_key",
     "undecided",
     "whole_action",
 ]

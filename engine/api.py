@@ -16,6 +16,7 @@ from engine.decisions import Decisions
 from engine.errors import NotFound
 from engine.figures import Figures, figures
 from engine.growing import Growing
+from engine.hearing import Hearing
 from engine.mending import Mending
 from engine.models import Inquiry as InquiryRow
 from engine.models import Node, Request
@@ -203,6 +204,7 @@ class Engine:
     recipes: Cookbook
     ledger: Ledger
     outbox: Outbox
+    hearing: Hearing
     settings: Settings
     db: Database
 
@@ -223,6 +225,7 @@ class Engine:
             recipes=Cookbook(settings, workshop(settings).repos),
             ledger=Ledger(db),
             outbox=Outbox(db, owner),
+            hearing=Hearing(db),
             settings=settings,
             db=db,
         )

@@ -17,6 +17,7 @@ from engine.checks import Checks
 from engine.equipment import Tools
 from engine.errors import LostLease, MabError
 from engine.executor import AgentResult, Job
+from engine.failpoints import Failpoint, reached
 from engine.leases import Claim
 from engine.matters import Conflict, Matter
 from engine.policy import Policy
@@ -24,6 +25,7 @@ from engine.processes import ProcessTree
 from engine.runs import Ending
 from engine.sandbox import Shell, restrictions
 from engine.states import Cause
+from engine.store import is_away, patiently
 from engine.verdicts import Halt, leave_for
 from engine.views import Check, NodeView, Note, NoteKind, Work
 from engine.watching import Watching
@@ -78,16 +80,17 @@ class Attempt:
         return timed.masked(self.tools.mask)
 
     async def _carried_out(self) -> Ending:
-        view, policy = await self.tools.runs.brief(self.claim)
+        view, policy = await patiently(self.tools.runs.brief, self.claim)
         if policy.get(Policy.LANDS):
             return await bring(self.tools.workshop, view, policy, self.halted)
         if policy.get(Policy.APPROVED):
             return await self._publish(view, str(policy[Policy.APPROVED]))
-        origin = await self.tools.runs.origin(self.claim)
+        origin = await patiently(self.tools.runs.origin, self.claim)
         begin = await beginning(self.tools.workshop, view, policy, origin)
         if isinstance(begin, Conflict):
             return Ending(self.halted, AgentResult(success=False), view.work, asks=begin)
         bench = await self.tools.workshop.open(view, begin.onto)
+        reached(Failpoint.AFTER_WORKTREE_ADD)
         return await self._at(bench, Assignment(view, policy, begin))
 
     async def _at(self, bench: Bench, task: Assignment) -> Ending:
@@ -96,7 +99,7 @@ class Attempt:
         self.workspace = bench.tree.path
         self.notes += await asyncio.to_thread(restrictions, self.tools.settings.agent.sandbox)
         begun = task.shown(self.tools.workshop.begun(bench, view, self.notes))
-        await self.tools.runs.opened(self.claim, str(bench.tree.path), begun)
+        await patiently(self.tools.runs.opened, self.claim, str(bench.tree.path), begun)
         async with self.tools.workshop.mounts.in_use(bench.tree.common_dir):
             result = await self._until_halted(self._work(task, bench), task.policy)
         if self.halted is Halt.LOST:
@@ -124,6 +127,7 @@ class Attempt:
     ) -> tuple[AgentResult, Work]:
         """Commit what was done; what cannot be committed stays in the worktree."""
         view, keep = task.view, self.tools.workshop.keep
+        reached(Failpoint.BEFORE_CHECKPOINT)
         try:
             work = Work() if task.plans else await keep(bench, view, self.check)
             if task.merges_only and result.success:
@@ -160,11 +164,18 @@ class Attempt:
             await asyncio.wait({working}, timeout=RETURN_SECONDS)
 
     def _outcome(self, working: asyncio.Task[AgentResult]) -> AgentResult:
-        """The result, or what went wrong on the way to it: the work is kept either way."""
+        """The result, or what went wrong on the way to it: the work is kept either way.
+
+        Raises LostLease.
+        """
         error = working.exception()
         if error is None:
             return working.result()
-        if not isinstance(error, MabError):
+        if isinstance(error, LostLease):
+            raise error
+        if is_away(error):  # before the agent began: what is told of it later can wait
+            self.halt(Halt.HANDOVER)
+        elif not isinstance(error, MabError):
             log.error("attempt failed unexpectedly", exc_info=error)
         return broken(error, self.seen.said, self.seen.usage)
 
@@ -190,6 +201,8 @@ class Attempt:
     async def _execute(self, task: Assignment, bench: Bench) -> AgentResult:
         job = await self._job(task, bench)
         result = await self.tools.executor.run(job, self.seen)
+        used = self.tools.model.used(self.claim.marker, result.usage)  # the CLI may have crashed
+        result = replace(result, usage=used)
         if job.session_id and result.session_id not in ("", job.session_id):
             self.notes.append(Note(NoteKind.SESSION_GONE))
         return result

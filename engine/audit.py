@@ -25,6 +25,7 @@ class Did(StrEnum):
     RETRIED = "retried"
     SKIPPED = "skipped"
     SAID = "said"
+    RESTORED = "restored"
 
 
 @dataclass(frozen=True)

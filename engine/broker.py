@@ -1,35 +1,33 @@
 """Between agents and their model: each run asks with a token of its own, the real key is put in.
 
 A server on the loopback, one for each worker. A token is good for as long as its run lives in
-this worker; whoever reads it can do no more with it than the run itself.
+this worker, and for asking the model; whoever reads it can do no more with it than the run itself.
 """
 
 import asyncio
 import secrets
-import ssl
 
 import aiohttp
-import structlog
 from aiohttp import web
 
 from engine.broker_exchange import MAX_BODY, Ears, Exchange, Guest, Line, error, refused
 from engine.broker_pause import Pause
 from engine.broker_tally import Tokens
-from engine.broker_upstream import HOST, Upstream
+from engine.broker_upstream import HOST, Upstream, trusting
 
+PASSED_ON = ("POST /v1/messages", "POST /v1/messages/count_tokens")  # with any query
 MAX_REQUESTS = 16  # of one run at once
 # The CLI has its own patience and hangs up; these are for connections that nobody ends.
 _PATIENCE = aiohttp.ClientTimeout(total=None, sock_connect=30.0, sock_read=900.0)
-log = structlog.get_logger()
 
 
 class Broker:
     """The way to the model: `open`, then a token for each run, which goes by its marker."""
 
-    def __init__(self, upstream: Upstream, ears: Ears) -> None:
+    def __init__(self, upstream: Upstream, ears: Ears, pause: Pause) -> None:
         self._upstream = upstream
         self._ears = ears
-        self._pause = Pause()
+        self._pause = pause
         self._guests: dict[str, Guest] = {}  # by marker
         self._line: Line | None = None
         self._runner: web.AppRunner | None = None
@@ -37,7 +35,7 @@ class Broker:
 
     async def open(self) -> None:
         """Listen."""
-        tls = await asyncio.to_thread(_trusting, self._upstream.certificates)
+        tls = await asyncio.to_thread(trusting, self._upstream.certificates)
         session = aiohttp.ClientSession(
             timeout=_PATIENCE,
             connector=aiohttp.TCPConnector(limit=0),
@@ -46,7 +44,7 @@ class Broker:
         )
         self._line = Line(self._upstream, session, self._ears, self._pause, tls)
         app = web.Application(client_max_size=MAX_BODY)
-        app.router.add_route("*", "/v1/{rest:.*}", self._serve)
+        app.router.add_route("*", "/{rest:.*}", self._serve)
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -66,6 +64,7 @@ class Broker:
             await self._runner.cleanup()
         if self._line:
             await self._line.session.close()
+        await self._pause.end()
 
     def admit(self, marker: str) -> str:
         """The token of a run; of one that was refused before, it is worth nothing."""
@@ -97,8 +96,8 @@ class Broker:
             return refused()
         if guest.busy >= MAX_REQUESTS:
             return error(429, f"a run may ask {MAX_REQUESTS} things at once")
-        if not _is_plain(request):
-            return error(404, "there is no such address")
+        if not _is_passed_on(request):
+            return error(404, f"the broker passes on {' and '.join(PASSED_ON)}, and nothing else")
         if (request.content_length or 0) > MAX_BODY:
             return error(413, f"a request may have {MAX_BODY} bytes")
         return await Exchange(self._line, guest, request).serve()
@@ -117,17 +116,7 @@ def _token(request: web.Request) -> str:
     return headers.get("x-api-key") or bearer
 
 
-def _is_plain(request: web.Request) -> bool:
-    """Whether the address is below /v1/ however one reads it."""
-    return request.raw_path.startswith("/v1/") and ".." not in request.path.split("/")
-
-
-def _trusting(certificates: str) -> ssl.SSLContext:
-    """The system's authorities, and those of a company's own file."""
-    context = ssl.create_default_context()
-    if certificates:
-        try:
-            context.load_verify_locations(certificates)
-        except OSError as failure:
-            log.warning("NODE_EXTRA_CA_CERTS cannot be read", error=str(failure))
-    return context
+def _is_passed_on(request: web.Request) -> bool:
+    """Whether it asks the model, spelled as the CLI spells it; the key is good for much more."""
+    path, _, _ = request.raw_path.partition("?")
+    return f"{request.method} {path}" in PASSED_ON

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from engine.broker import Broker
 from engine.broker_exchange import Ears
+from engine.broker_pause import Pause, board
 from engine.broker_upstream import Upstream, environment, upstream
 from engine.environment import model_environment
 from engine.executor import Usage
@@ -58,5 +59,7 @@ class Access:
 def access(values: Mapping[str, str], ears: Ears, *, wanted: bool) -> Access:
     """The access of a worker whose environment, its secrets included, this is."""
     there = upstream(values, wanted=wanted)
-    through = Broker(there, ears) if isinstance(there, Upstream) else None
-    return Access(model_environment(values), through)
+    direct = Access(model_environment(values))
+    if not isinstance(there, Upstream):
+        return direct
+    return replace(direct, broker=Broker(there, ears, Pause(board(there, values))))

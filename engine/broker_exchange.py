@@ -101,7 +101,7 @@ class Exchange:
         await self._hold()
         try:
             async with self._asked(body) as asked:
-                self.line.pause.heed(asked.status, asked.headers)
+                await self.line.pause.heed(asked.status, asked.headers)
                 answer = await self._given_back(asked)
         except (aiohttp.ClientError, OSError, ValueError) as failure:
             # ValueError: what is configured can be no address or no header
@@ -113,11 +113,12 @@ class Exchange:
 
     async def _hold(self) -> None:
         """Wait while all runs pause, though never longer than the longest pause."""
-        if not self.line.pause.left:
+        if not (left := await self.line.pause.left()):
             return
         began = monotonic()
-        while (left := min(self.line.pause.left, began + LONGEST - monotonic())) > 0:  # noqa: ASYNC110 - it may become longer
+        while (left := min(left, began + LONGEST - monotonic())) > 0:
             await asyncio.sleep(left)
+            left = await self.line.pause.left()  # it may have become longer
         self.line.ears.held(monotonic() - began)
 
     def _asked(self, body: bytes) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:

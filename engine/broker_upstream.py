@@ -1,9 +1,12 @@
 """Where the broker leads to with the real key, and what is left of that for agents."""
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
+
+import structlog
 
 from engine.environment import OFF, model_environment
 
@@ -12,6 +15,7 @@ HOST = "127.0.0.1"
 _KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 _OWN_LOGIN = ("CLAUDE_CODE_OAUTH_TOKEN",)  # the key goes before it
 _SECRET = ("_KEY", "_TOKEN", "_SECRET", "_HEADERS")  # endings of what agents must not see
+log = structlog.get_logger()
 
 
 class Direct(StrEnum):
@@ -86,3 +90,14 @@ def _is_near(host: str, port: int | None, near: str) -> bool:
         if not name or any(each == name or each.endswith(f".{name}") for each in named):
             return True
     return False
+
+
+def trusting(certificates: str) -> ssl.SSLContext:
+    """The system's authorities, and those of a company's own file; blocks to read them."""
+    context = ssl.create_default_context()
+    if certificates:
+        try:
+            context.load_verify_locations(certificates)
+        except OSError as failure:
+            log.warning("NODE_EXTRA_CA_CERTS cannot be read", error=str(failure))
+    return context

@@ -46,8 +46,9 @@ async def _in_line(session: AsyncSession, shown: Card) -> Card:
         select(func.count()).select_from(m.Run).where(m.Run.ended_at.is_(None))
     )
     paused = await session.scalar(select(m.Brake.by))
-    slots = await _slots(session)
-    return replace(shown, nodes=nodes, slots_busy=busy or 0, slots=slots, paused_by=paused or "")
+    slots, workers = await _slots(session)
+    line = replace(shown, slots_busy=busy or 0, slots=slots, workers=workers)
+    return replace(line, nodes=nodes, paused_by=paused or "")
 
 
 async def _with_place_in_line(session: AsyncSession, view: NodeView) -> NodeView:
@@ -60,6 +61,9 @@ async def _with_place_in_line(session: AsyncSession, view: NodeView) -> NodeView
     return replace(view, ahead=await session.scalar(ahead) or 0)
 
 
-async def _slots(session: AsyncSession) -> int:
+async def _slots(session: AsyncSession) -> tuple[int, int]:
+    """The slots of all workers that are alive, and how many workers these are."""
     alive = m.Worker.seen_at > now(-LIVE_WORKER_SECONDS)
-    return await session.scalar(select(func.sum(m.Worker.slots)).where(alive)) or 0
+    asked = select(func.coalesce(func.sum(m.Worker.slots), 0), func.count()).where(alive)
+    slots, workers = (await session.execute(asked)).one()
+    return slots, workers

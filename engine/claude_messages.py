@@ -9,6 +9,7 @@ from typing import Any
 from claude_agent_sdk import (
     AssistantMessage,
     CLINotFoundError,
+    ProcessError,
     ResultMessage,
     TextBlock,
     ToolResultBlock,
@@ -22,9 +23,17 @@ from engine.states import Cause
 MAX_SUBJECT = 500  # characters
 MAX_ERROR = 2_000  # characters
 MAX_OUTPUT = 100_000  # characters
+OUT_OF_MEMORY = (
+    "Something on the worker's host killed it (SIGKILL): as a rule the kernel, because memory ran "
+    "out. Look for “Out of memory” in the kernel's log, and lower `[limits] slots` or add memory."
+)
 _SUBJECTS = ("file_path", "notebook_path", "command", "pattern", "url", "path", "query")
 _ANSWER = "StructuredOutput"  # not a tool: how the agent gives a structured answer
-_CONNECTION = ("connect", "socket", "network", "timed out", "timeout", "econn", "stream", "fetch")
+_CONNECTION = (
+    *("connect", "socket", "network", "timed out", "timeout", "econn", "stream", "fetch"),
+    *("json parse", "malformed"),  # what lies between has broken the answer
+)
+_BY_FORCE = {-9, 128 + 9}  # SIGKILL, as Python tells it and as a shell does
 _SANDBOX = ("sandbox required", "sandbox unavailable", "working sandbox")
 _NAMED = {
     "authentication_failed": Cause.BAD_KEY,
@@ -154,7 +163,8 @@ def outcome(ending: Ending, usage: Usage) -> AgentResult:
 
 
 def _crash(ending: Ending, usage: Usage) -> AgentResult:
-    words = "\n".join([str(ending.error or "the CLI ended without a result"), *ending.heard])
+    said = str(ending.error or "the CLI ended without a result")
+    words = "\n".join([*_killed(ending.error), said, *ending.heard])
     cause = Cause.CLI_CRASHED
     if isinstance(ending.error, CLINotFoundError):
         cause = Cause.CLI_MISSING
@@ -168,6 +178,12 @@ def _crash(ending: Ending, usage: Usage) -> AgentResult:
         usage=usage,
         session_id=ending.session,
     )
+
+
+def _killed(error: Exception | None) -> tuple[str, ...]:
+    """That somebody else ended the CLI; the kernel does so, without a word, to the largest."""
+    by_force = isinstance(error, ProcessError) and error.exit_code in _BY_FORCE
+    return (OUT_OF_MEMORY,) if by_force else ()
 
 
 def spent(budget: Decimal) -> str:

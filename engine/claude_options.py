@@ -54,6 +54,7 @@ _CLI_VARIABLES = {
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # agents share nothing but their repository
     "CLAUDE_CODE_MAX_RETRIES": "2",  # some seconds; the worker's policy takes the long view
 }
+MAX_LINE = 64 * 2**20  # bytes of a message of the CLI: an answer, or a file that it has read
 _MAX_INSTRUCTIONS = 100_000  # bytes; Linux takes no argument of a program beyond 128 KiB
 _RULES = """\
 You work in a git worktree of your own and nobody is at the keyboard. Decide for yourself what \
@@ -128,6 +129,7 @@ def options(job: Job, using: Shell, program: Path, links: Links) -> ClaudeAgentO
         output_format=_answer(job),
         resume=job.session_id or None,
         session_store=links.store,
+        max_buffer_size=MAX_LINE,
         session_store_flush="eager",  # a run that is lost is gone on with where it was
         extra_args={"replay-user-messages": None},  # tells when the model gets what was said
     )  # fmt: skip

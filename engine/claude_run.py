@@ -37,7 +37,7 @@ async def carry_out(
     cli = await asyncio.to_thread(claude_program.find, cli_path)
     if cli is None:
         return _refused(Cause.CLI_MISSING, f"no such program: {cli_path or 'claude'}")
-    shelf = Shelf(sessions, job.project) if sessions else None
+    shelf = Shelf(sessions, job.project, (job.agent_id, job.attempt)) if sessions else None
     try:
         job = await _continued(job, shelf)
     except TranscriptsAway as error:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from engine.transcripts import Transcripts, TranscriptsAway, name
+from engine.errors import LostLease
+from engine.transcripts import Attempt, Transcripts, TranscriptsAway, name
 
 if TYPE_CHECKING:  # the SDK takes most of a second to load
     from claude_agent_sdk import SessionKey, SessionListSubkeysKey, SessionStoreEntry
@@ -25,6 +26,7 @@ class Shelf:
 
     transcripts: Transcripts
     project: str
+    attempt: Attempt | None = None  # whose run it is: what it adds once it has ended is refused
     seconds: float = 3.0  # for writing: a database that hangs must not hold up the agent's end
     _late: "dict[tuple[str, str], list[SessionStoreEntry]]" = field(default_factory=dict)
 
@@ -51,8 +53,8 @@ class Shelf:
         return await self.transcripts.load(name(self.project, session_id)) or []
 
     async def add(self, session_id: str, entries: "list[SessionStoreEntry]") -> None:
-        """Add lines to a session that nobody works on, now; raises TranscriptsAway."""
-        await self.transcripts.append(name(self.project, session_id), entries)
+        """Add lines to a session that nobody works on, now; raises TranscriptsAway, LostLease."""
+        await self.transcripts.append(name(self.project, session_id), entries, self.attempt)
 
     async def finish(self) -> None:
         """Write what could not be written so far; what cannot be now is lost, and logged."""
@@ -66,9 +68,12 @@ class Shelf:
         writing = list(late)
         try:
             async with asyncio.timeout(self.seconds):
-                await self.transcripts.append(key, writing)
+                await self.transcripts.append(key, writing, self.attempt)
         except (TranscriptsAway, TimeoutError) as error:
             log.warning("transcript not written yet", project=self.project, error=str(error))
+        except LostLease as error:
+            log.warning("transcript refused", project=self.project, error=str(error))
+            late.clear()
         else:
             del late[: len(writing)]
 

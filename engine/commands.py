@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine.clock import now
 from engine.errors import StaleMove
+from engine.failpoints import Failpoint, reached
 from engine.models import Command
 from engine.store import Database
 
@@ -65,7 +66,9 @@ async def record(db: Database, incoming: Incoming) -> bool:
     async with db.writing() as session:
         row = {**vars(incoming), "payload": dict(incoming.payload)}
         new = insert_new(session, Command).values(**row).returning(Command.id)
-        return await session.scalar(new) is not None
+        fresh = await session.scalar(new) is not None
+    reached(Failpoint.AFTER_INBOX_COMMIT)
+    return fresh
 
 
 async def unsettled(db: Database, limit: int) -> list[Recorded]:

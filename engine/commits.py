@@ -15,6 +15,7 @@ from engine.git import Git, GitError
 from engine.views import FileChange
 
 HUGE = 100 * 2**20  # bytes; most forges refuse a push with such a file
+LISTED = 50  # names of files that were left out
 GITLINK = "160000"
 PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-commit-id")
 # Places of the CLI's sandbox where empty files may stay behind when it is killed.
@@ -77,6 +78,13 @@ async def stage(git: Git, parent: str) -> list[str]:
         await git.out("update-index", "-z", "--force-remove", "--stdin", stdin=_listed(survey.gone))
     refused = await _add(git, survey.present)
     return survey.left_out + refused + await _ignored(git, survey.present, refused)
+
+
+def shown(left_out: list[str]) -> tuple[str, ...]:
+    """Names that can be stored and sent, and not too many of them."""
+    names = [name.encode("utf-8", "replace").decode() for name in left_out[:LISTED]]
+    more = len(left_out) - LISTED
+    return (*names, f"and {more} more") if more > 0 else tuple(names)
 
 
 async def write(git: Git, parent: str, authorship: Authorship) -> str:
@@ -206,7 +214,7 @@ async def _add(git: Git, paths: list[str]) -> list[str]:
         options = ("update-index", "-z", "--add", "--replace", "--stdin")
         await git.out(*options, stdin=_listed(paths))
     except GitError as error:
-        if error.disk_full:
+        if error.disk_full or error.killed:
             raise
         if len(paths) == 1:
             return [f"{paths[0]} ({error.detail.splitlines()[0][:200]})"]

@@ -8,53 +8,29 @@ configuration, which a confined agent cannot write, defines them.
 import asyncio
 import os
 import re
-import shutil
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from engine import killed_git
 from engine.errors import MabError
+from engine.git_settings import environment, options
 
 MAX_OUTPUT = 64 * 2**20  # bytes of one command
 MAX_WORDS = 64 * 2**10  # bytes of stderr
-OPTIONS = (
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "diff.external=",
-    "protocol.ext.allow=never",
-    "core.alternateRefsCommand=",
-    "core.splitIndex=false",
-    "core.untrackedCache=false",
-    # a sparse checkout would make files that were never written look deleted
-    "core.sparseCheckout=false",
-    "core.quotePath=false",
-    "submodule.recurse=false",
-    "worktree.useRelativePaths=false",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "i18n.commitEncoding=UTF-8",
-)
-# Where a user has configured git-lfs but this host lacks it, files stay pointers.
-WITHOUT_LFS = (
-    "filter.lfs.process=",
-    "filter.lfs.smudge=",
-    "filter.lfs.clean=",
-    "filter.lfs.required=false",
-)
-# What would point git to another repository, index, identity or program.
-NOT_INHERITED = re.compile(
-    r"GIT_(DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|INDEX_VERSION|OBJECT_DIRECTORY|NAMESPACE|PREFIX"
-    r"|ALTERNATE_OBJECT_DIRECTORIES|IMPLICIT_WORK_TREE|SHALLOW_FILE|GRAFT_FILE|REPLACE_REF_BASE"
-    r"|CONFIG|CONFIG_PARAMETERS|INTERNAL_.*|EXTERNAL_DIFF|DIFF_OPTS|PAGER.*|EDITOR|ATTR_SOURCE"
-    r"|SEQUENCE_EDITOR|CEILING_DIRECTORIES|AUTHOR_.*|COMMITTER_.*|TRACE.*|.*_PATHSPECS)"
-    r"|SSH_ASKPASS|(SLACK|ANTHROPIC|CLAUDE|MAB)_.*|.*DATABASE_URL|PGPASSWORD"
+READING = frozenset(
+    {
+        *("rev-parse", "merge-base", "for-each-ref", "show", "ls-tree", "cat-file", "diff-tree"),
+        *("ls-files", "remote", "grep"),
+    }
 )
 FULL = (
     *("no space left on device", "disk quota exceeded", "file too large"),
     # git does not say why; where it may not write, it fails earlier, when it opens the file
     *("unable to write file", "unable to write new index file"),
+    f"died of signal {signal.SIGXFSZ:d}",  # a command that git has started
 )
 
 
@@ -64,6 +40,11 @@ class GitError(MabError):
     def __init__(self, detail: str = "", code: int = 1) -> None:
         self.code = code
         super().__init__(detail)
+
+    @property
+    def killed(self) -> bool:
+        """Whether git, or one that it started, was killed from outside."""
+        return self.code == -signal.SIGKILL or "died of signal 9" in self.detail
 
     @property
     def disk_full(self) -> bool:
@@ -100,7 +81,21 @@ class Git:
         return replace(self, timeout=seconds)
 
     async def run(self, *args: str, stdin: bytes = b"", limit: int = MAX_OUTPUT) -> Ran:
-        """Run a command to its end; raises `GitError` only when git is missing or too slow."""
+        """Run a command to its end; raises `GitError` only when git is missing or too slow.
+
+        Once more where git was killed as it only read, or met a lock that a dead git had left.
+        """
+        ran = await self._ran(*args, stdin=stdin, limit=limit)
+        if await self._again(args, ran):
+            return await self._ran(*args, stdin=stdin, limit=limit)
+        return ran
+
+    async def _again(self, args: tuple[str, ...], ran: Ran) -> bool:
+        if ran.code == -signal.SIGKILL:
+            return not ran.cut and _verb(args) in READING
+        return ran.code != 0 and await asyncio.to_thread(killed_git.free, ran.words, self.git_dir)
+
+    async def _ran(self, *args: str, stdin: bytes, limit: int) -> Ran:
         try:
             process = await self._start(*args, fed=bool(stdin))
         except FileNotFoundError:
@@ -144,7 +139,12 @@ class Git:
 
         Raises `GitError` when the disk is full.
         """
-        ran = await self.run("update-ref", "-m", "mab", ref, new, old)
+        move = ("update-ref", "-m", "mab", ref, new, old)
+        ran = await self.run(*move)
+        if ran.code == -signal.SIGKILL:  # it may have moved the ref before
+            if await self.commit_of(ref) == new:
+                return True
+            ran = await self.run(*move)
         error = GitError(ran.words, ran.code)
         if ran.code != 0 and error.disk_full:
             raise error
@@ -159,15 +159,14 @@ class Git:
             stdin=pipe if fed else asyncio.subprocess.DEVNULL,
             stdout=pipe,
             stderr=pipe,
-            env={**_environment(), **self.variables},
+            env={**environment(), **self.variables},
             cwd="/",
             start_new_session=True,  # no terminal to ask for a password on
         )
 
     def _options(self) -> list[str]:
-        settings = OPTIONS if shutil.which("git-lfs") else OPTIONS + WITHOUT_LFS
         where = [f"--work-tree={self.work_tree}"] if self.work_tree else ["--bare"]
-        named = [word for setting in settings for word in ("-c", setting)]
+        named = [word for setting in options() for word in ("-c", setting)]
         return [f"--git-dir={self.git_dir}", *where, "--no-replace-objects", "--no-pager", *named]
 
 
@@ -181,19 +180,6 @@ async def end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         _kill(process)
         await asyncio.shield(process.wait())
-
-
-def _environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not NOT_INHERITED.fullmatch(key)}
-    fixed = {
-        "LC_ALL": "C",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_LFS_SKIP_DOWNLOAD_ERRORS": "1",
-        "SSH_ASKPASS_REQUIRE": "never",
-        "GCM_INTERACTIVE": "never",
-    }
-    return kept | fixed
 
 
 async def _converse(process: asyncio.subprocess.Process, stdin: bytes, limit: int) -> Ran:
@@ -238,7 +224,9 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 def _last_lines(words: bytes) -> str:
     lines = [line.strip() for line in words.decode("utf-8", "replace").splitlines()]
     said = [line for line in lines if line and not line.startswith(("hint:", "warning:"))]
-    return without_credentials("\n".join((said or lines)[-5:]))[:1000]
+    locked = [number for number, line in enumerate(said, 1) if killed_git.NAMED.search(line)]
+    told = said[: locked[0]] if locked else said or lines  # what follows a lock is advice
+    return without_credentials("\n".join(told[-5:]))[:1000]
 
 
 def _verb(args: tuple[str, ...]) -> str:

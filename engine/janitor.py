@@ -6,6 +6,7 @@ Nothing is removed before what lies in it has been saved. A tick does what is du
 batches; what cannot be removed is left where it is and tried again after the next survey.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,11 +16,13 @@ from time import monotonic
 import structlog
 from sqlalchemy import ColumnElement, literal_column, or_, select, update
 
+from engine import killed_git
 from engine.clock import now
 from engine.leases import RunKey
 from engine.models import Node, Run
 from engine.repos import RepositoryError
 from engine.retention import Retention
+from engine.room import GIB, lacking
 from engine.scratch import Live, Scratch
 from engine.settings import Settings
 from engine.states import TERMINAL
@@ -32,7 +35,6 @@ BATCH = 20  # worktrees of one tick
 SURVEY_SECONDS = 600.0  # between two looks at the whole disk
 ORPHAN_SECONDS = 3600.0  # no attempt takes so long to be opened
 HOUR = 3600.0
-GIB = 2**30
 log = structlog.get_logger()
 
 
@@ -42,6 +44,7 @@ class Survey:
 
     at: float | None = None  # monotonic seconds
     used: int = 0  # bytes of all worktrees
+    lacking: float = 0.0  # bytes that must become free on the disk
     inherited: frozenset[str] = frozenset()  # kept worktrees of this disk's earlier hosts
     orphans: list[Path] = field(default_factory=list)
     stuck: set[Path] = field(default_factory=set)  # could not be removed
@@ -103,8 +106,11 @@ class Janitor:
         survey.used = await self.worktrees.disk_used()
         survey.at = self.clock()
         if self._excess() > 0:
-            limit = self.settings.limits.disk_gb
-            log.warning("worktrees fill the disk", used_gb=survey.used / GIB, limit_gb=limit)
+            limits, used = self.settings.limits, survey.used / GIB
+            log.warning(
+                "worktrees fill the disk",
+                used_gb=used, limit_gb=limits.disk_gb, keep_free_gb=limits.keep_free_gb,
+            )  # fmt: skip
 
     async def _sweep_repositories(self) -> None:
         """Take away what killed sandboxes have left in the repositories."""
@@ -112,6 +118,7 @@ class Janitor:
             with suppress(RepositoryError):  # its next agent will say so
                 repo = await self.workshop.repos.open(name)
                 await self.workshop.mounts.sweep(repo.git_dir)
+                await asyncio.to_thread(killed_git.sweep, repo.git_dir)
 
     async def _live(self) -> Live:
         """The runs that have not ended, on any host."""
@@ -136,7 +143,10 @@ class Janitor:
 
     async def _make_room(self, room: int) -> int:
         """Remove the oldest until the rest fits; gives the number that it tried."""
-        tried = 0
+        limits, tried = self.settings.limits, 0
+        self.survey.lacking = await asyncio.to_thread(
+            lacking, self.worktrees.root, limits.keep_free_gb
+        )
         if self._excess() > 0 and room:
             for each in await self._ended(0.0, room):
                 if self._excess() <= 0:
@@ -146,8 +156,9 @@ class Janitor:
         return tried
 
     def _excess(self) -> float:
-        """Bytes above the limit."""
-        return self.survey.used - self.settings.limits.disk_gb * GIB
+        """Bytes that have to go: above the limit, or wanted by the disk."""
+        above = self.survey.used - self.settings.limits.disk_gb * GIB
+        return max(above, self.survey.lacking)
 
     async def _salvage_orphans(self, room: int) -> None:
         batch, self.survey.orphans[:] = self.survey.orphans[:room], self.survey.orphans[room:]
@@ -196,7 +207,9 @@ class Janitor:
             self.survey.stuck.add(path)
             log.exception("worktree not removed; tried again later", worktree=path.name)
             return False
-        self.survey.used -= 0 if done.moved_to else size
+        if not done.moved_to:
+            self.survey.used -= size
+            self.survey.lacking -= size
         _report(done)
         return True
 

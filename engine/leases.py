@@ -12,8 +12,10 @@ from uuid import uuid4
 from sqlalchemy import delete, insert, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from engine import setback
 from engine.clock import now
 from engine.errors import ConfigError, LostLease
+from engine.failpoints import Failpoint, reached
 from engine.models import Brake, Node, Run, Worker
 from engine.states import Kind, Status
 from engine.store import Database
@@ -83,6 +85,7 @@ class Leases:
     async def register(self, offer: Offer) -> None:
         """Make this worker known; raises ConfigError for a second host on SQLite."""
         async with self.db.writing() as session:
+            await setback.mend(session, self.seconds)
             elsewhere = select(Worker.host).where(Worker.host != self.host)
             alive = elsewhere.where(Worker.seen_at > now(-2 * self.seconds))
             if self.db.is_sqlite and (await session.scalars(alive.limit(1))).first() is not None:
@@ -117,6 +120,8 @@ class Leases:
             claims = [Claim(node, attempt, flow, uuid4().hex) for node, attempt, flow in taken]
             if claims:
                 await session.execute(insert(Run).values([self._run(claim) for claim in claims]))
+        if claims:
+            reached(Failpoint.AFTER_CLAIM_COMMIT)
         return sorted(claims, key=lambda claim: claim.agent_id)
 
     def _run(self, claim: Claim) -> dict[str, Any]:
@@ -143,6 +148,7 @@ class Leases:
         )
         seen = update(Worker).where(Worker.id == self.worker).values(seen_at=now())
         async with self.db.writing() as session:
+            await setback.mend(session, self.seconds)
             await session.execute(seen)
             if not keys:
                 return set()
@@ -234,13 +240,5 @@ async def _workflows(session: AsyncSession, agents: Sequence[int]) -> dict[int, 
 
 
 def _lost(run: Run, workflow_id: int) -> LostRun:
-    return LostRun(
-        run.node_id,
-        run.attempt,
-        workflow_id,
-        run.marker,
-        run.host,
-        run.pid,
-        run.pid_started,
-        run.workspace,
-    )
+    kept = (run.marker, run.host, run.pid, run.pid_started, run.workspace)
+    return LostRun(run.node_id, run.attempt, workflow_id, *kept)

@@ -8,15 +8,16 @@ merge has no date of its own: the same commits give the same merge, also on anot
 import asyncio
 import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import abandoned
 from engine.bases import OpenRepo
 from engine.commits import Authorship
 from engine.git import Git, GitError
+from engine.killed_git import once_more
 
 MAX_FILES = 100  # names that are told
 MAX_NAME = 300  # characters of each
@@ -67,7 +68,7 @@ async def merge(repo: OpenRepo, commits: Sequence[str], message: str) -> Merged 
     Raises GitError: an unknown commit, histories that have nothing in common, a git older
     than 2.38.
     """
-    outcome = await _merged(repo, commits, message)
+    outcome = await once_more(lambda: _merged(repo, commits, message))
     if outcome.clashed:
         return Clash(safe(outcome.clashed), outcome.commit)
     return Merged(outcome.commit)
@@ -88,7 +89,7 @@ async def unresolved(repo: OpenRepo, commit: str, commits: Sequence[str]) -> tup
     without markers (binary, deleted on one side) show only in a commit that is the unresolved
     merge itself. Raises GitError.
     """
-    outcome = await _merged(repo, commits, "")
+    outcome = await once_more(lambda: _merged(repo, commits, ""))
     if commit and await _same_files(repo.git, commit, outcome.commit):
         return safe(outcome.clashed)
     marked = await _marked(repo.git, commit, outcome.clashed)
@@ -170,23 +171,22 @@ async def _date(git: Git, commits: Sequence[str]) -> dict[str, str]:
 @asynccontextmanager
 async def _aside(repo: OpenRepo) -> AsyncIterator[Git]:
     """Git on the objects of a repository, where nobody's attributes are."""
-    place = await asyncio.to_thread(_lay_out, repo.git_dir)
+    place, held = await asyncio.to_thread(abandoned.make, abandoned.MERGES)
     try:
+        await asyncio.to_thread(_lay_out, place, repo.git_dir)
         yield Git(place).having(
             GIT_OBJECT_DIRECTORY=str(repo.git_dir / "objects"), GIT_ATTR_NOSYSTEM="1"
         )
     finally:
-        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+        await asyncio.to_thread(abandoned.remove, place, held)
 
 
-def _lay_out(git_dir: Path) -> Path:
-    place = Path(tempfile.mkdtemp(prefix="mab-merge-"))
+def _lay_out(place: Path, git_dir: Path) -> None:
     (place / "refs").mkdir()
     (place / "HEAD").write_text("ref: refs/heads/.invalid\n")
     for name in ("config", "shallow"):  # the format of objects; where history ends
         with suppress(FileNotFoundError):
             shutil.copyfile(git_dir / name, place / name)
-    return place
 
 
 async def _same_files(git: Git, one: str, other: str) -> bool:

@@ -31,6 +31,7 @@ class Card:
     counts: Mapping[Status, int] = field(default_factory=dict)  # of all nodes, listed or not
     inquiries: tuple[Inquiry, ...] = ()  # that are open
     usage: Usage = field(default_factory=Usage)  # all nodes together
+    workers: int = 0  # that are alive; one without room on its disk offers no slots
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,20 @@ class Nearing:
     spent: Decimal
 
 
+@dataclass(frozen=True)
+class Silenced:
+    """Nothing can be told in the thread any more; who asked is told so, apart from it."""
+
+    reason: str  # in the front end's words
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The ledger is a copy that was put back: it knows nothing of what happened since."""
+
+    last: datetime | None  # when the last thing happened that it knows of
+
+
 Fact = (
     Ended
     | SummedUp
@@ -136,6 +151,8 @@ Fact = (
     | Closed
     | Heard
     | Nearing
+    | Restored
+    | Silenced
 )
 FACTS: Mapping[str, TypeAdapter[Any]] = {
     "request.ended": TypeAdapter(Ended),
@@ -148,6 +165,8 @@ FACTS: Mapping[str, TypeAdapter[Any]] = {
     "inquiry.closed": TypeAdapter(Closed),
     "agent.heard": TypeAdapter(Heard),
     "budget.nearing": TypeAdapter(Nearing),
+    "ledger.put_back": TypeAdapter(Restored),
+    "thread.silenced": TypeAdapter(Silenced),
 }
 NAMES: Mapping[type[Fact], str] = {
     Ended: "request.ended",
@@ -160,6 +179,8 @@ NAMES: Mapping[type[Fact], str] = {
     Closed: "inquiry.closed",
     Heard: "agent.heard",
     Nearing: "budget.nearing",
+    Restored: "ledger.put_back",
+    Silenced: "thread.silenced",
 }
 
 

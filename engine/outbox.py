@@ -4,62 +4,30 @@ A delivery is a lease on a thread (card and notices), fenced by its number: a de
 frozen finds out at its next word here that somebody else has gone on.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine import cards, files, notices
+from engine import deliveries, events, files, turns
 from engine.clock import now
+from engine.deliveries import Delivery, Json, Told
 from engine.errors import LostLease
 from engine.files import Handout
 from engine.models import Event, Workflow
 from engine.models.graph import PARKED
 from engine.models.service import UNDELIVERED
-from engine.notices import Card, Closed, Notice, Opened, Posted
-from engine.spec import Origin
+from engine.notices import Notice, Silenced
 from engine.store import Database
+from engine.turns import Room
 from engine.views import NodeView
 
-Json = Mapping[str, Any]
 PARKED_SHOWN = 100
-
-
-@dataclass(frozen=True)
-class Undelivered:
-    """A notice that is to be delivered, with what is known of earlier tries."""
-
-    notice: Notice
-    tries: int
-    sending_at: datetime | None  # when a try began whose outcome is not known
-    receipt: Json  # what has been posted of it
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """The right to speak in one thread, until the lease is over."""
-
-    workflow_id: int
-    number: int
-    origin: Origin
-    receipt: Json  # where the card was posted; empty before
-    card: Card
-    card_due: bool
-    notices: tuple[Undelivered, ...]
-    tries: int
-
-
-@dataclass(frozen=True)
-class Told:
-    """What has been told of a delivery, by whomever: where the messages stand."""
-
-    card: str  # "" = nowhere yet
-    notices: dict[int, str]  # by number
-    whole: bool  # all of it
+TRY_AGAIN = 600.0  # seconds until a thread is tried in which nothing could be told
+_FREE: Mapping[str, Any] = {"deliver_until": None}
 
 
 @dataclass(frozen=True)
@@ -70,21 +38,20 @@ class Outbox:
     owner: str
     lease_seconds: float = 30.0
 
-    async def due(self, limit: int) -> list[int]:
-        """Workflows with something to tell now: notices first, then cards; oldest first."""
-        free = (
-            Workflow.parked == "",
-            Workflow.retry_at <= now(),
-            or_(Workflow.deliver_until.is_(None), Workflow.deliver_until < now()),
-        )
-        telling = select(Event.workflow_id).where(text(UNDELIVERED))
-        notices = select(Workflow.id).where(Workflow.id.in_(telling), *free)
-        changed = (Workflow.version != Workflow.shown, Workflow.card_at <= now())
-        cards = select(Workflow.id).where(*changed, *free)
+    async def due(
+        self,
+        limit: int,
+        share: int | None = None,
+        full: Collection[str] = (),
+        quiet: Collection[str] = (),
+    ) -> dict[int, str]:
+        """Workflows with something to tell now, with their places, in the order of their turns.
+
+        Of one place there are at most `share`. Places that are `full` have enough to do; in
+        `quiet` ones nothing can be posted now, but what stands there can be edited.
+        """
         async with self.db.reading() as session:
-            first = await session.scalars(notices.order_by(Workflow.retry_at).limit(limit))
-            then = await session.scalars(cards.order_by(Workflow.card_at).limit(limit))
-            return list(dict.fromkeys([*first, *then]))
+            return await turns.due(session, Room(limit, share, full, quiet))
 
     async def parked(self) -> list[tuple[int, str]]:
         """Threads in which nothing can be told, with the reason."""
@@ -93,8 +60,16 @@ class Outbox:
             rows = await session.execute(query.order_by(Workflow.id.desc()).limit(PARKED_SHOWN))
             return [(row.id, row.parked) for row in rows]
 
+    async def reopen(self, place: str) -> None:
+        """There is reason to believe that a place can be spoken in again: it is tried at once."""
+        closed = select(Workflow.id).where(text(PARKED), Workflow.place == place)
+        locked = closed.order_by(Workflow.id).with_for_update(key_share=True)
+        async with self.db.writing() as session:
+            opened = update(Workflow).where(Workflow.id.in_(locked))
+            await session.execute(opened.values(retry_at=now()))
+
     async def take(self, workflow_id: int, batch: int = 10) -> Delivery | None:
-        """Lease a thread; None when somebody else has it or nothing is due."""
+        """Lease a thread; None when somebody else has it."""
         taking = (
             update(Workflow)
             .where(
@@ -112,24 +87,17 @@ class Outbox:
             workflow = (await session.scalars(taking)).one_or_none()
             if workflow is None:
                 return None
-            return Delivery(
-                workflow.id,
-                workflow.delivery_no,
-                Origin(workflow.place, workflow.thread),
-                workflow.card or {},
-                await cards.card(session, workflow),
-                workflow.version != workflow.shown,
-                tuple(await _notices(session, workflow.id, batch)),
-                workflow.tries,
-            )
+            return await deliveries.delivery(session, workflow, batch)
 
     async def release(self, delivery: Delivery) -> None:
-        """Give the thread back; all went well."""
-        await self._let_go(delivery, {"tries": 0})
+        """Give the thread back; all went well, so it is none of those that cannot be told."""
+        await self._let_go(delivery, {"tries": 0, "parked": ""})
+        if delivery.parked:  # its neighbours may have the same luck
+            await self._delay_neighbours(delivery, 0)
 
-    async def wait(self, delivery: Delivery, seconds: float) -> None:
-        """Give the thread back for a moment; nothing went wrong."""
-        await self._let_go(delivery, {"retry_at": now(seconds)})
+    async def put_back(self, delivery: Delivery) -> None:
+        """Give the thread back as it was; its turn has not come."""
+        await self._let_go(delivery, {})
 
     async def postpone(self, delivery: Delivery, seconds: float) -> None:
         """Give the thread back and leave it alone for a while."""
@@ -140,11 +108,41 @@ class Outbox:
         await self._let_go(delivery, {"card_at": now(seconds), "tries": 0})
 
     async def park(self, delivery: Delivery, reason: str) -> None:
-        """Nothing can be told in this thread any more; `mab doctor` lists it."""
-        await self._let_go(delivery, {"parked": reason})
+        """Nothing can be told in this thread for now; `mab doctor` lists it.
+
+        When it begins, whoever asked is to be told so, once. Then it is tried again now and then,
+        and of all the threads of its place that are parked one at a time.
+        """
+        if delivery.parked:
+            await self._delay_neighbours(delivery, TRY_AGAIN)
+            after_them = {"retry_at": now(TRY_AGAIN + 1)}
+            await self._let_go(delivery, {"parked": reason, "tries": 0, **after_them})
+            return
+        values = {"parked": reason, "retry_at": now(), "tries": 0}
+        async with self._holding(delivery, {**_FREE, **values}) as session:
+            events.tell(session, delivery.workflow_id, Silenced(reason))
+
+    async def _delay_neighbours(self, delivery: Delivery, seconds: float) -> None:
+        """Have the other parked threads of a place tried then, if their requesters know of it."""
+        unaware = select(Event.workflow_id).where(text(UNDELIVERED), Event.name == deliveries.APART)
+        parked = select(Workflow.id).where(
+            text(PARKED),
+            Workflow.place == delivery.origin.place,
+            Workflow.id != delivery.workflow_id,
+            Workflow.id.not_in(unaware),
+        )
+        locked = parked.order_by(Workflow.id).with_for_update(skip_locked=True, key_share=True)
+        async with self.db.writing() as session:
+            others = update(Workflow).where(Workflow.id.in_(locked))
+            await session.execute(others.values(retry_at=now(seconds)))
+
+    async def begin_anew(self, delivery: Delivery) -> None:
+        """The thread is gone: the card is posted again, and begins another one."""
+        values = {"thread": None, "card": None, "tries": 0, "retry_at": now()}
+        await self._let_go(delivery, values)
 
     async def _let_go(self, delivery: Delivery, values: Json) -> None:
-        async with self._holding(delivery, {"deliver_until": None, **values}):
+        async with self._holding(delivery, {**_FREE, **values}):
             pass
 
     async def posting_card(self, delivery: Delivery) -> None:
@@ -226,43 +224,3 @@ class Outbox:
             if held.one_or_none() is None:
                 raise LostLease(f"thread of workflow {delivery.workflow_id}")
             yield session
-
-
-async def _posted(session: AsyncSession, event: Event) -> tuple[Posted, ...]:
-    """The messages that asked what is closed now, wholly or in part: those of its revision."""
-    if event.name != notices.NAMES[Closed]:
-        return ()
-    asked = select(Event).where(
-        Event.inquiry_id == event.inquiry_id,
-        Event.id < event.id,
-        Event.name == notices.NAMES[Opened],
-    )
-    found = await session.scalars(asked.order_by(Event.id))
-    return tuple(Posted(e.id, e.receipt) for e in found if e.receipt and _same(e, event))
-
-
-def _same(opened: Event, closed: Event) -> bool:
-    return bool(opened.data["inquiry"]["revision"] == closed.data["inquiry"]["revision"])
-
-
-async def _notices(session: AsyncSession, workflow_id: int, batch: int) -> Sequence[Undelivered]:
-    query = (
-        select(Event)
-        .where(Event.workflow_id == workflow_id, text(UNDELIVERED))
-        .order_by(Event.id)
-        .limit(batch)
-    )
-    return [
-        Undelivered(
-            Notice(
-                event.id,
-                event.at,
-                notices.unpacked(event.name, event.data),
-                await _posted(session, event),
-            ),
-            event.tries,
-            event.sending_at,
-            event.receipt or {},
-        )
-        for event in await session.scalars(query)
-    ]

@@ -15,6 +15,7 @@ from engine.endings import tell_failure
 from engine.errors import LostLease
 from engine.events import append, tell
 from engine.executor import AgentResult, Step, Usage
+from engine.failpoints import Failpoint, reached
 from engine.givens import Given, given
 from engine.inquiries import Asking
 from engine.leases import Claim, Leases
@@ -93,6 +94,7 @@ class Runs:
         async with self._writing(claim) as session:
             node = await session.get_one(Node, claim.agent_id, with_for_update=True)
             node.policy = settling.noted(node.policy, resume.given(claim.attempt))
+        reached(Failpoint.AFTER_CALLS_GIVEN)
         return resume
 
     async def opened(self, claim: Claim, workspace: str, work: Work) -> None:
@@ -136,6 +138,7 @@ class Runs:
 
     async def close(self, claim: Claim, ending: Ending) -> Verdict:
         """End the attempt and move its agent on; raises LostLease."""
+        reached(Failpoint.BEFORE_FINISH)
         async with self.workflows.changing(claim.workflow_id) as session:
             node = await session.get_one(Node, claim.agent_id, with_for_update=True)
             if (node.attempt, node.status) != (claim.attempt, Status.ACTIVE):
@@ -157,6 +160,8 @@ class Runs:
                 await talk.follow_leftovers(session, node)
             used = await session.get_one(Run, claim.key, populate_existing=True)
             repo, person = node.repo, node.requested_by
+            reached(Failpoint.BEFORE_FINISH_COMMIT)
+        reached(Failpoint.AFTER_FINISH_COMMIT)
         self.charged(repo, person, Usage(used.tokens_in, used.tokens_out, used.cost, used.turns))
         return verdict
 

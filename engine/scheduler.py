@@ -1,16 +1,20 @@
 """Polling: APScheduler calls the ticks; whoever knows that something is due wakes them sooner."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from engine.store import is_passing, told
+
 WATCH_SECONDS = 5.0
+CANCEL_SECONDS = 1.0  # for what was cancelled to end, before it is cancelled again
 log = structlog.get_logger()
 
 
@@ -41,10 +45,10 @@ class Beat:
         """Whether the tick runs."""
         return self._task is not None and not self._task.done()
 
-    def cancel(self) -> None:
+    async def end(self) -> None:
         """End the tick that runs."""
         if self._task is not None:
-            self._task.cancel()
+            await ended({self._task})
 
     async def rest(self) -> None:
         """Wait until nothing runs."""
@@ -56,13 +60,31 @@ class Beat:
             self._again = False
             try:
                 await self.tick()
-            except Exception:
-                log.exception("tick failed; the next poll tries again", tick=self.name)
+            except Exception as error:
+                if is_passing(error):  # a traceback of an absent database tells nothing
+                    log.warning("the next poll tries again", tick=self.name, error=told(error))
+                else:
+                    log.exception("tick failed; the next poll tries again", tick=self.name)
             self.last = monotonic()
 
 
+async def ended(tasks: Collection[asyncio.Task[Any]], patience: float = CANCEL_SECONDS) -> None:
+    """Cancel tasks until they have ended, again every so many seconds.
+
+    PostgreSQL's driver answers the first time by asking its server to cancel the statement, and
+    waits for that; a server that hangs would have us wait for 10 seconds.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=patience)
+
+
 @asynccontextmanager
-async def polling(beats: Mapping[Beat, float]) -> AsyncIterator[None]:
+async def polling(
+    beats: Mapping[Beat, float], watch_seconds: float = WATCH_SECONDS
+) -> AsyncIterator[AsyncIOScheduler]:
     """Poll each beat every so many seconds while the block runs.
 
     APScheduler would take anything but a coroutine function or a bound coroutine method to a
@@ -80,19 +102,22 @@ async def polling(beats: Mapping[Beat, float]) -> AsyncIterator[None]:
             misfire_grace_time=None,
         )
     scheduler.start()
-    watching = asyncio.create_task(_watch(beats))
+    watching = asyncio.create_task(_watch(scheduler, beats, watch_seconds))
     try:
-        yield
+        yield scheduler
     finally:
         watching.cancel()
         scheduler.shutdown(wait=False)
 
 
-async def _watch(beats: Mapping[Beat, float]) -> None:
-    """Stand in for the scheduler when the wall clock is set back: it would wait for it."""
+async def _watch(
+    scheduler: AsyncIOScheduler, beats: Mapping[Beat, float], watch_seconds: float
+) -> None:
+    """Call the scheduler back when the wall clock was set back: it would wait until it is late."""
     while True:
-        await asyncio.sleep(WATCH_SECONDS)
+        await asyncio.sleep(watch_seconds)
         for beat, seconds in beats.items():
-            if monotonic() - beat.polled > 3 * seconds + WATCH_SECONDS:
+            if monotonic() - beat.polled > 3 * seconds + watch_seconds:
                 log.warning("the scheduler does not poll", tick=beat.name)
                 await beat.poll()
+                scheduler.modify_job(beat.name, next_run_time=datetime.now(UTC))

@@ -3,7 +3,8 @@
 They lie where the system keeps temporary files, not below MAB_HOME: sandboxes keep sockets there,
 and a path to a socket has no more than about a hundred characters. So their names tell the
 installation and the run. What the SDK lays out there to go on with a session (the transcript and
-the CLI's credentials) is named by it, and tells the worktree.
+the CLI's credentials) is named by it, and tells the worktree. So do the transcripts that the CLI
+writes into its own home; sessions are gone on with from the ledger, so nobody reads those.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import abandoned
+from engine.places import worktrees
 from engine.processes import MARKER
 
 KIND = "mab-run-"
@@ -54,11 +57,12 @@ class Scratch:
 
         They are asked for last: a run is known before it makes its directories.
         """
-        found = await asyncio.to_thread(lambda: list(self._mine()))
+        gone = await asyncio.to_thread(abandoned.sweep, self.place)
+        found = await asyncio.to_thread(lambda: [*self._mine(), *self._transcripts()])
         if not found:
-            return 0
+            return gone
         kept = await live()
-        return await asyncio.to_thread(self._remove, found, kept)
+        return gone + await asyncio.to_thread(self._remove, found, kept)
 
     def _mine(self) -> Iterator[Path]:
         with suppress(OSError), os.scandir(self.place) as entries:
@@ -67,23 +71,32 @@ class Scratch:
                 if ours and entry.is_dir(follow_symlinks=False) and _is_own(entry):
                     yield Path(entry.path)
 
+    def _transcripts(self) -> Iterator[Path]:
+        """The CLI's transcripts of worktrees that are gone."""
+        kept = self.home / ".claude" / "projects"
+        if not kept.is_dir() or not any(kept.iterdir()):
+            return
+        there = {_key(path) for path in worktrees(self.worktrees)}
+        root = f"{_key(self.worktrees)}-agent-"
+        for path in kept.iterdir():
+            if path.name.startswith(root) and path.name not in there:
+                yield path
+
     def _remove(self, found: Collection[Path], live: Live) -> int:
         at_work = tuple(_of_home(str(self.home)) + marker[:OF_RUN] for marker in live.markers)
         dead = [path for path in found if not path.name.startswith(at_work)]
-        resumed = [path for path in dead if path.name.startswith(RESUMED)]
-        others = self._others(resumed, live) if resumed else set()
+        told = [path for path in dead if not path.name.startswith(KIND)]
+        others = self._others(told, live) if told else set()
         gone = [path for path in dead if path not in others]
         for path in gone:
             shutil.rmtree(path, ignore_errors=True)
         return len(gone)
 
-    def _others(self, resumed: Collection[Path], live: Live) -> set[Path]:
+    def _others(self, told: Collection[Path], live: Live) -> set[Path]:
         """Those that belong to live runs, or not to this installation."""
-        from claude_agent_sdk import project_key_for_directory as key  # noqa: PLC0415 - slow to load
-
-        kept = {key(workspace) for workspace in live.workspaces}
-        root = key(str(self.worktrees))
-        return {path for path in resumed if not _is_below(path, root) or _names(path) & kept}
+        kept = {_key(workspace) for workspace in live.workspaces}
+        root = _key(self.worktrees)
+        return {path for path in told if not _is_below(path, root) or _names(path) & kept}
 
 
 def _is_own(entry: os.DirEntry[str]) -> bool:
@@ -94,8 +107,17 @@ def _is_below(path: Path, root: str) -> bool:
     return any(name.startswith(f"{root}-agent-") for name in _names(path))
 
 
+def _key(path: Path | str) -> str:
+    """A directory as the CLI and the SDK call it where they keep its transcripts."""
+    from claude_agent_sdk import project_key_for_directory  # noqa: PLC0415 - slow to load
+
+    return project_key_for_directory(str(path))
+
+
 def _names(path: Path) -> set[str]:
     """The worktrees for which a directory was made, as the SDK calls them."""
+    if not path.name.startswith(RESUMED):
+        return {path.name}
     with suppress(OSError):
         return {each.name for each in (path / "projects").iterdir()}
     return set()

@@ -10,9 +10,11 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine.commands import insert_new
-from engine.models import SessionEntry
+from engine.errors import LostLease
+from engine.failpoints import Failpoint, reached
+from engine.models import Run, SessionEntry
 from engine.store import Database, is_passing
-from engine.transcripts import TranscriptsAway, name
+from engine.transcripts import Attempt, TranscriptsAway, name
 
 if TYPE_CHECKING:  # the SDK takes most of a second to load
     from claude_agent_sdk import (
@@ -37,12 +39,19 @@ class Sessions:
 
     db: Database
 
-    async def append(self, key: "SessionKey", entries: "list[SessionStoreEntry]") -> None:
-        """Add lines to a transcript, all or none."""
+    async def append(
+        self,
+        key: "SessionKey",
+        entries: "list[SessionStoreEntry]",
+        attempt: Attempt | None = None,
+    ) -> None:
+        """Add lines to a transcript, all or none; raises LostLease once the attempt has ended."""
         rows = [_row(key, cast(dict[str, Any], entry)) for entry in entries]
         if not rows:
             return
+        reached(Failpoint.BEFORE_SESSION_APPEND)
         async with _reached(self.db.writing()) as session:
+            await _fence(session, attempt)
             adding = insert_new(session, SessionEntry)
             for first in range(0, len(rows), _BATCH):
                 await session.execute(adding, rows[first : first + _BATCH])
@@ -113,6 +122,15 @@ async def _reached(
         if is_passing(error):
             raise TranscriptsAway(str(error)) from error
         raise
+
+
+async def _fence(session: AsyncSession, attempt: Attempt | None) -> None:
+    """Refuse whoever speaks for a run that is over, and keep it from ending meanwhile."""
+    if attempt is None:
+        return
+    mine = select(Run.ended_at).where(Run.node_id == attempt[0], Run.attempt == attempt[1])
+    if await session.scalar(mine.with_for_update(read=True)) is not None:
+        raise LostLease(f"agent {attempt[0]}, attempt {attempt[1]}")
 
 
 def _row(key: "SessionKey", entry: dict[str, Any]) -> dict[str, Any]:

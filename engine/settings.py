@@ -80,6 +80,7 @@ class Limits(Section):
     max_failures: Annotated[int, Field(ge=1)] = 3
     keep_hours: Annotated[float, Field(ge=0)] = 48  # worktrees of ended agents
     disk_gb: Annotated[float, Field(gt=0)] = 20  # all worktrees together
+    keep_free_gb: Annotated[float, Field(ge=0)] = 1  # of the disk; with less nothing is begun
     keep_days: Annotated[float, Field(ge=1)] = 90  # history of what nobody goes on with
 
 

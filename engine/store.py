@@ -1,24 +1,27 @@
 """Transactions on the ledger, on SQLite and PostgreSQL alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, inspect, select
+from sqlalchemy import Connection, ExceptionContext, event, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
 from engine.errors import MabError
 from engine.models import Workflow
 
+T = TypeVar("T")
 MIGRATIONS = Path(__file__).parent / "migrations"
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -30,6 +33,10 @@ SQLITE_PRAGMAS = (
 
 class DatabaseAway(MabError):
     """The database cannot be used; `mab doctor` looks at it."""
+
+
+class DatabaseReadOnly(MabError):
+    """The database lets nobody write at the moment."""
 
 
 class DatabaseBehind(MabError):
@@ -62,6 +69,7 @@ class Database:
         else:
             engine = create_async_engine(url, pool_pre_ping=True, connect_args=_KEEPALIVE)
             event.listen(engine.sync_engine, "connect", _prepare_postgresql)
+            event.listen(engine.sync_engine, "handle_error", _leave_read_only)
         return cls(engine, url)
 
     @property
@@ -105,25 +113,66 @@ class Database:
         await self.check_version()
 
     async def check_version(self) -> None:
-        """Raise `DatabaseBehind` unless the tables are this version's."""
+        """Raise `DatabaseBehind` unless the tables are this version's.
+
+        Raises DatabaseReadOnly while nothing can be written.
+        """
         async with self.engine.connect() as connection:
-            await connection.run_sync(_check)
+            try:
+                await connection.run_sync(_check)
+            except DatabaseReadOnly:
+                await self.engine.dispose()  # which may be true of our connections only
+                raise
 
     async def close(self) -> None:
         """Give every connection back."""
         await self.engine.dispose()
 
 
-_KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "connect_timeout": 10}
+_KEEPALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # ms; keepalives say nothing while an answer is waited for
+    "connect_timeout": 10,
+}
 IDLE_SECONDS = 10  # a process that stands still in a transaction would keep its locks for ever
-UNREACHABLE = (OperationalError, InterfaceError)
+UNREACHABLE = (OperationalError, InterfaceError, NoConnectionFree)
+READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction, which is no OperationalError
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database cannot be used now: connection lost, locked, full, read-only."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, (*UNREACHABLE, DatabaseAway, DatabaseReadOnly))
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether a database error may go away by itself: connection lost, locked, read-only."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    return isinstance(error, (*UNREACHABLE, OSError, TimeoutError))
+    """Whether an error may go away by itself: that of a database, of a network, of a disk."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_passing(each) for each in error.exceptions)
+    return is_away(error) or isinstance(error, (OSError, TimeoutError))
+
+
+async def patiently(ask: Callable[..., Awaitable[T]], *args: Any) -> T:
+    """Ask the ledger what may be asked twice, until it answers."""
+    async for trial in AsyncRetrying(
+        retry=retry_if_exception(is_away),
+        wait=wait_exponential_jitter(multiplier=0.2, max=5),
+        reraise=True,
+    ):
+        with trial:
+            answer = await ask(*args)
+    return answer
+
+
+def told(error: BaseException) -> str:
+    """The first line of what the database or the system said, without the statement."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    said = str(getattr(error, "orig", None) or error) or repr(error)
+    return said.partition("\n")[0]
 
 
 @contextmanager
@@ -132,7 +181,7 @@ def _reached() -> Iterator[None]:
     try:
         yield
     except UNREACHABLE as error:
-        raise DatabaseAway(f"the database cannot be used: {error.orig}") from error
+        raise DatabaseAway(f"the database cannot be used: {told(error)}") from error
 
 
 def _make_room(directory: Path) -> None:
@@ -155,6 +204,12 @@ def _prepare_postgresql(connection: Any, _: object) -> None:
     cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
     cursor.close()
     connection.commit()
+
+
+def _leave_read_only(context: ExceptionContext) -> None:
+    """Let go of connections that cannot write: a setting, or a standby, that stays theirs."""
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -182,6 +237,10 @@ def _check(connection: Connection) -> None:
     wanted = ScriptDirectory.from_config(_config()).get_heads()
     if list(MigrationContext.configure(connection).get_current_heads()) != wanted:
         raise DatabaseBehind
+    if connection.dialect.name == "postgresql":
+        refuses = connection.scalar(text("SHOW transaction_read_only"))
+        if refuses == "on":
+            raise DatabaseReadOnly
 
 
 async def lock(session: AsyncSession, workflow_id: int) -> Workflow | None:

@@ -16,11 +16,19 @@ class TranscriptsAway(MabError):
     """The transcripts cannot be reached now; this may pass by itself."""
 
 
+Attempt = tuple[int, int]  # agent, attempt: in whose name lines are added
+
+
 class Transcripts(Protocol):
     """What the SDK needs of a SessionStore during a run; everything raises TranscriptsAway."""
 
-    async def append(self, key: "SessionKey", entries: "list[SessionStoreEntry]") -> None:
-        """Add lines to a transcript, all or none."""
+    async def append(
+        self,
+        key: "SessionKey",
+        entries: "list[SessionStoreEntry]",
+        attempt: Attempt | None = None,
+    ) -> None:
+        """Add lines to a transcript, all or none; raises LostLease once the attempt has ended."""
 
     async def load(self, key: "SessionKey") -> "list[SessionStoreEntry] | None":
         """A transcript as it was appended; None where there is none."""

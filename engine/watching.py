@@ -12,6 +12,7 @@ from engine.budgets import Gauge
 from engine.equipment import Tools
 from engine.errors import LostLease
 from engine.executor import Step, Usage
+from engine.failpoints import Failpoint, reached
 from engine.leases import Claim
 from engine.processes import ProcessTree
 from engine.store import is_passing
@@ -41,11 +42,13 @@ class Watching:
     async def started(self, pid: int) -> None:
         """The agent's root process runs."""
         self.pid, self.pid_started = pid, await asyncio.to_thread(processes.started_at, pid)
+        reached(Failpoint.AFTER_CLI_START)
         await self._tell(self.tools.runs.started(self.claim, pid, self.pid_started))
 
     async def step(self, step: Step, usage: Usage) -> None:
         """The agent took a step."""
         self.usage = usage
+        reached(Failpoint.BEFORE_STEP)
         step = replace(step, subject=self.tools.mask.text(step.subject))
         if not step.tool:
             self.said = step.subject

@@ -5,27 +5,31 @@ import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import structlog
-from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
 from engine import processes
 from engine.attempt import Attempt
 from engine.equipment import Tools
 from engine.errors import LostLease, MabError
 from engine.executor import AgentResult
+from engine.failpoints import Failpoint, reached
 from engine.leases import Claim, Leases, LostRun, Offer, RunKey
 from engine.processes import ProcessTree
+from engine.renewal import Renewal
+from engine.room import Room
 from engine.runs import Ending
+from engine.scheduler import ended
 from engine.states import Cause
-from engine.store import is_passing
+from engine.store import is_away, is_passing, patiently, told
 from engine.verdicts import Halt
 from engine.views import Work
 from engine.workflows import Workflows
 
 LOST_PER_TICK = 10
+ANSWER_SECONDS = 2.0  # for the database to answer when it stops
+AWAY_SECONDS = 3.0  # for agents to end when it does not, and for what is cancelled
 HANDOVER_SECONDS = 11.0  # for that; what is left then is found by its dead worker's leases
 log = structlog.get_logger()
 
@@ -41,11 +45,14 @@ class Worker:
     drain_seconds: float = 6.0  # for running agents to end by themselves when it stops
     attempts: dict[RunKey, Attempt] = field(default_factory=dict)
     closing: set[RunKey] = field(default_factory=set)  # lost runs that are being closed here
-    renewed: float = field(default_factory=monotonic)
     stopping: bool = False
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _ticking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _frozen: bool = False
+
+    def __post_init__(self) -> None:
+        limits, home = self.tools.settings.limits, self.tools.settings.home.expanduser()
+        self.room = Room(self.leases, limits.slots, home, limits.keep_free_gb)
+        self.renewal = Renewal(self.leases, self.attempts, self.closing)
 
     @property
     def slots(self) -> int:
@@ -62,7 +69,7 @@ class Worker:
         pid = os.getpid()
         started = await asyncio.to_thread(processes.started_at, pid)
         await self.leases.register(Offer(self.slots, self.repos, version, pid, started))
-        await self.bury_dead()
+        await self.renewal.bury_dead()
         await self.tools.model.open()
 
     async def tick(self) -> None:
@@ -79,7 +86,8 @@ class Worker:
                 self.closing.add(lost.key)
                 self._spawn(self._close_lost(lost))
             if not self.stopping:
-                for claim in await self.leases.claim(self._free(), self.repos):
+                free = self._free() if await self.room.there() else 0
+                for claim in await self.leases.claim(free, self.repos):
                     self._begin(claim)
 
     def _free(self) -> int:
@@ -119,25 +127,25 @@ class Worker:
         except LostLease:
             raise
         except Exception as error:
+            if is_away(error):  # nothing was begun: another attempt is, once it is back
+                return Ending(Halt.HANDOVER, AgentResult(success=False))
             log.exception("attempt failed unexpectedly")
             result = AgentResult(success=False, error=repr(error), cause=Cause.INTERNAL)
             return Ending(attempt.halted, result)
 
     async def _close(self, claim: Claim, ending: Ending) -> None:
         """Record the end, however long the database is away."""
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(is_passing), wait=wait_exponential_jitter(max=5), reraise=True
-        ):
-            with attempt:
-                verdict = await self.tools.runs.close(claim, ending)
-                ended = {"outcome": verdict.outcome, "cause": verdict.cause}
-                log.info("attempt ended", **ended, error=ending.result.error)
+        verdict = await patiently(self.tools.runs.close, claim, ending)
+        ended = {"outcome": verdict.outcome, "cause": verdict.cause}
+        log.info("attempt ended", **ended, error=ending.result.error)
 
     async def _close_lost(self, lost: LostRun) -> None:
         """End what a lost run left running, keep its work, and let its agent go on."""
         with structlog.contextvars.bound_contextvars(agent=lost.agent_id, attempt=lost.attempt):
             try:
+                reached(Failpoint.AFTER_TAKEOVER_COMMIT)
                 work = await self._recover(lost)
+                reached(Failpoint.DURING_TAKEOVER)
                 await self._close(lost, Ending(Halt.LOST, AgentResult(success=False), work))
             except LostLease:
                 log.warning("somebody else closes this lost run")
@@ -146,7 +154,7 @@ class Worker:
         await self._after()
 
     async def _recover(self, lost: LostRun) -> Work:
-        view, _ = await self.tools.runs.brief(lost)
+        view, _ = await patiently(self.tools.runs.brief, lost)
         workspace = Path(lost.workspace)
         # A reboot makes another host of this one, and leaves the disk as it is.
         same = lost.host == self.leases.host or await self.tools.workshop.worktrees.has(workspace)
@@ -171,69 +179,43 @@ class Worker:
         except Exception as error:
             if not is_passing(error):
                 raise
-            log.warning("next tick left to the poll", error=str(error))
+            log.warning("next tick left to the poll", error=told(error))
 
     async def renew(self) -> None:
-        """Renew all leases; freeze the agents while that is impossible, end those we lost."""
-        held = {*self.attempts, *self.closing}  # what is claimed meanwhile is not in question
-        try:
-            renewing = self.leases.renew(held)
-            lost = held - await asyncio.wait_for(renewing, self.leases.seconds / 4)
-        except Exception as error:
-            if not is_passing(error):
-                raise
-            await self._fence()
-            return
-        self.renewed = monotonic()
-        for key, attempt in list(self.attempts.items()):
-            if key in lost:
-                attempt.halt(Halt.LOST)
-            elif self._frozen:
-                await processes.thaw(attempt.tree)
-        self._frozen = False
-
-    async def _fence(self) -> None:
-        """Freeze every agent when their leases are about to end unrenewed."""
-        if self._frozen or monotonic() - self.renewed < self.leases.seconds * 2 / 3:
-            return
-        self._frozen = True
-        log.error("database away for most of a lease; agents are frozen")
-        for attempt in list(self.attempts.values()):
-            await processes.freeze(attempt.tree)
-
-    async def bury_dead(self) -> None:
-        """End the leases of this host's workers whose process is gone."""
-        for other in await self.leases.neighbours():
-            if not await asyncio.to_thread(processes.runs, other.pid, other.pid_started):
-                log.warning("worker is gone", worker=other.worker)
-                await self.leases.bury(other.worker)
+        """Renew all leases now."""
+        await self.renewal.renew()
 
     async def keep_leases(self) -> None:
         """Renew for ever; a task of its own, so that nothing else can delay it."""
-        while True:
-            try:
-                await self.renew()
-                await self.bury_dead()
-            except Exception:
-                log.exception("leases not renewed")  # and tried again: giving up loses every run
-            await asyncio.sleep(self.leases.seconds / 6)
+        await self.renewal.keep()
 
     async def stop(self) -> None:
-        """Take nothing new, let agents end for a moment, hand over the rest with their work."""
+        """Take nothing new, let agents end for a moment, hand over the rest with their work.
+
+        While the database is away nothing can be handed over: the work is committed, the
+        processes are ended, and the next worker of this host takes over what it finds.
+        """
         self.stopping = True
-        await self._settle(self.drain_seconds)
+        await self.renewal.renew(ANSWER_SECONDS)
+        await self._settle(0 if self.renewal.away else self.drain_seconds)
         for attempt in self.attempts.values():
             attempt.halt(Halt.HANDOVER)
-        await self._settle(HANDOVER_SECONDS)
+        await self._settle(AWAY_SECONDS if self.renewal.away else HANDOVER_SECONDS)
         if left := sorted({*self.attempts, *self.closing}):
             log.error("not handed over in time", runs=left)
-            for task in self._tasks:
-                task.cancel()
-            await self._settle(None)
+            await ended(self._tasks, AWAY_SECONDS)
         else:
-            await self.leases.leave()
+            await self._leave()
         await self.tools.model.close()
 
-    async def _settle(self, seconds: float | None) -> None:
+    async def _leave(self) -> None:
+        try:
+            await self.leases.leave()
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            log.warning("not signed off; the next worker finds out", error=told(error))
+
+    async def _settle(self, seconds: float) -> None:
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=seconds)

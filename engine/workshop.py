@@ -59,6 +59,7 @@ class Workshop:
         repo = await self.repos.open(view.repo)
         base, reviewed = await self._base(view, repo, onto)
         again = _again(view, onto)
+        before = await self.worktrees.catch_up(view.id) if again else []
         wanted = replace(
             self.worktrees.wanted(view.id, slug(view.task), base.commit, view.branch),
             tip=await self._tip(view, repo, base.commit) if again else "",
@@ -66,6 +67,8 @@ class Workshop:
             exact=bool(onto) and not again,
         )
         tree = await self.worktrees.make(repo, wanted)
+        told = (note for saved in before if saved.rescued for note in _saved_notes(saved))
+        tree = replace(tree, notes=(*tree.notes, *told))
         # what an agent wrote into CLAUDE.md is no instruction to the next one yet
         return Bench(repo, tree, base, await self.repos.instructions(repo, reviewed))
 

@@ -6,7 +6,7 @@ What belongs to a worktree is read from our own record, never from the `.git` th
 import asyncio
 import shutil
 from collections.abc import Callable, Collection
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,8 @@ from pathlib import Path
 from engine import branches, checkouts, commits, places
 from engine.checkouts import DiskFull, Wanted, Worktree, WorktreeError, slug, translated
 from engine.commits import Authorship
+from engine.errors import MabError
+from engine.killed_git import once_more
 from engine.repos import OpenRepo, Repos, RepositoryError
 from engine.views import FileChange
 
@@ -27,8 +29,6 @@ __all__ = [
     "Worktrees",
     "slug",
 ]
-
-LISTED = 50  # names of files that were left out
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,13 @@ class Salvaged:
     why: str = ""  # it could not be saved
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class Worktrees:
     """The worktrees below `root`."""
 
     repos: Repos
     root: Path
-    clock: Callable[[], datetime] = _now
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def open(
         self, agent: int, slug: str, repo: OpenRepo, base_commit: str, branch: str | None = None
@@ -83,7 +79,7 @@ class Worktrees:
         """The worktree that is wanted; raises as `open` does."""
         async with self._alone(repo.git_dir):
             with translated("the worktree could not be made"):
-                return await checkouts.create(repo, wanted)
+                return await once_more(lambda: checkouts.create(repo, wanted))
 
     async def branch(self, repo: OpenRepo, wanted: Wanted) -> str:
         """The branch of a worktree that is wanted, without the worktree; raises as `open` does."""
@@ -109,13 +105,13 @@ class Worktrees:
         """Commit everything that the agent left and move the branch there, if it is still ours.
 
         Raises WorktreeError (DiskFull when there is no room) when the directory is missing or
-        git refuses; the directory then stays as it is.
+        git refuses, RepositoryError; the directory then stays as it is.
         """
         email = f"agent-{worktree.agent}@mab.invalid"
         authorship = Authorship(author, email, message, requested_by)
         await self._present(worktree)
         with translated("the work could not be committed"):
-            return await self._save(worktree, authorship)
+            return await once_more(lambda: self._save(worktree, authorship))
 
     async def changes(self, repo: OpenRepo, base: str, commit: str) -> tuple[FileChange, ...]:
         """What became of each file between two commits; raises GitError."""
@@ -152,8 +148,7 @@ class Worktrees:
         With `idle`, only those whose directory has been as it is for so many seconds.
         """
         there = await asyncio.to_thread(places.worktrees, self.root)
-        expected = {path.name for path in known}
-        found = [path for path in there if path.name not in expected]
+        found = [path for path in there if path.name not in {each.name for each in known}]
         if idle:
             since = self.clock().timestamp() - idle
             found = await asyncio.to_thread(places.unchanged, found, since)
@@ -174,6 +169,14 @@ class Worktrees:
             raise
         except (RepositoryError, WorktreeError) as error:
             return await self._set_aside(path, error)
+
+    async def catch_up(self, agent: int) -> list[Saved]:
+        """Commit what an agent's last attempt could not, for want of room, say; it stays there."""
+        there = await asyncio.to_thread(places.worktrees, self.root)
+        last = [path for path in there if path.name.startswith(f"agent-{agent}-")][-1:]
+        with suppress(MabError):  # whoever removes it will say so
+            return [await self._last_save(await self._recorded(path)) for path in last]
+        return []
 
     async def disk_used(self, path: Path | None = None) -> int:
         """Bytes on disk of one worktree, or of all."""
@@ -201,7 +204,7 @@ class Worktrees:
         finally:
             await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
         files = await commits.changes(worktree.git, worktree.base_commit, commit)
-        return Saved(commit, files, _shown(left_out), rescued)
+        return Saved(commit, files, commits.shown(left_out), rescued)
 
     async def _discard(self, worktree: Worktree) -> None:
         async with self._alone(worktree.common_dir):
@@ -233,6 +236,8 @@ class Worktrees:
                 f"the worktree {worktree.path.name} is missing; its committed work is on the "
                 f"branch {worktree.branch}, what was not committed is lost"
             )
+        if not await asyncio.to_thread(places.is_directory, worktree.common_dir):
+            await self.repos.open(worktree.repo)  # raises, saying what has become of it
 
     def _alone(self, common_dir: Path) -> AbstractAsyncContextManager[None]:
         """`git worktree` is not safe beside itself, so one at a time for each repository."""
@@ -241,10 +246,3 @@ class Worktrees:
 
 class Unrecorded(WorktreeError):
     """Nothing is known of this directory."""
-
-
-def _shown(left_out: list[str]) -> tuple[str, ...]:
-    """Names that can be stored and sent, and not too many of them."""
-    names = [name.encode("utf-8", "replace").decode() for name in left_out[:LISTED]]
-    more = len(left_out) - LISTED
-    return (*names, f"and {more} more") if more > 0 else tuple(names)

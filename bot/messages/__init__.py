@@ -63,6 +63,8 @@ from bot.messages.replies import (
     which_agent,
     which_repo,
 )
+from bot.messages.restoring import restored
+from bot.messages.silenced import silenced
 from bot.messages.spending import nearing
 from bot.messages.summary import node_failed, summed_up
 from bot.messages.terminal import diff_file, ended, taken_over
@@ -157,8 +159,10 @@ __all__ = [
     "queued",
     "recipes_listed",
     "refused",
+    "restored",
     "resumed",
     "retried",
+    "silenced",
     "skipped",
     "status",
     "stopping",

@@ -97,6 +97,8 @@ def _queued(node: NodeView, shown: Card) -> str:
         return f"Trying again at {node.available_at:%H:%M} UTC: {why}"
     if shown.paused_by:
         return f"Queued: {words.bounded(words.flat(shown.paused_by), 40)} has paused all agents"
+    if shown.workers and not shown.slots:
+        return "Queued: the worker's disk is full; it goes on when there is room (`mab doctor`)"
     if not shown.slots:
         return "Queued: no worker is running at the moment"
     ahead = f"{node.ahead} ahead of you" if node.ahead else "next in line"

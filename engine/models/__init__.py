@@ -1,7 +1,7 @@
 """The ledger's tables. What they mean stands in the README's design notes."""
 
 from engine.models.graph import File, Need, Node, Request, Run, Workflow
-from engine.models.service import Audit, Brake, Clock, Event, Purse, SessionEntry, Worker
+from engine.models.service import Audit, Brake, Clock, Event, Hearing, Purse, SessionEntry, Worker
 from engine.models.talk import Command, Inquiry, Message, Person, Vote
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Command",
     "Event",
     "File",
+    "Hearing",
     "Inquiry",
     "Message",
     "Need",

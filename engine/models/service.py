@@ -52,6 +52,17 @@ class Event(Base):
     )
 
 
+class Hearing(Base):
+    """One row: until when what people say came in, and what was missed of it."""
+
+    __tablename__ = "hearing"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    heard_at: Mapped[datetime | None]
+    missed_since: Mapped[datetime | None]  # null: nothing that is not looked up
+    catching_until: Mapped[datetime | None]  # the lease of whoever looks it up
+
+
 class Brake(Base):
     """One row while claiming is paused."""
 

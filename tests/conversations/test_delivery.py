@@ -10,6 +10,7 @@ from bot.connection import web_client
 from bot.local import Message
 from bot.messages import RETRY, VIEW_DIFF, ended
 from bot.metrics import Metrics
+from bot.places import channel_of
 from bot.posting import Mark, Poster, Spot
 from engine import AgentResult, Cause, Ended, Engine, Status
 from engine.models import Clock
@@ -50,7 +51,10 @@ async def test_a_card_in_a_thread_whose_answer_is_lost_stands_once(world: World)
     assert only(world, is_terminal).thread_ts == root
 
 
-@pytest.mark.parametrize("fault", ["lose_answers", "server_errors", "unavailable", "rate_limits"])
+@pytest.mark.parametrize(
+    "fault",
+    ["lose_answers", "server_errors", "unavailable", "rate_limits", "reset_connections"],
+)
 @sqlite
 async def test_a_terminal_message_survives_what_slack_answers(world: World, fault: str) -> None:
     gate = asyncio.Event()
@@ -125,7 +129,7 @@ async def die_after_posting(world: World, workflow: int) -> None:
     assert delivery is not None
     [undelivered] = delivery.notices
     await engine.outbox.sending(delivery, undelivered.notice)
-    spot = Spot(delivery.origin.place.partition("/")[2], delivery.origin.thread)
+    spot = Spot(channel_of(delivery.origin.place), delivery.origin.thread)
     mark = Mark("notice", undelivered.notice.id)
     trace = Metrics.make().trace()
     async with web_client(world.slack.bot_token, world.slack.api_url, trace) as client:

@@ -21,7 +21,7 @@ from aiohttp import web
 from engine.broker import MAX_REQUESTS
 from engine.broker_access import Access, access
 from engine.broker_exchange import MAX_BODY, Ears
-from engine.broker_pause import Pause, retry_after
+from engine.broker_pause import Board, Pause, retry_after
 from engine.broker_tally import Tally, Tokens
 from engine.broker_upstream import Direct, Upstream, environment, upstream
 from engine.claude import ClaudeExecutor
@@ -334,15 +334,62 @@ async def test_a_held_request_ends_with_its_run_and_the_others_wait_on(scene: Sc
     assert len(scene.api.asked) == 1
 
 
-def test_a_pause_is_bounded_and_grows_only_while_it_does_not_help() -> None:
-    pause = Pause()
-    assert pause.left == 0
-    pause.heed(529, {})
-    assert 0.5 < pause.left <= 1
-    pause.heed(429, {"retry-after": "3600"})
-    assert 59 < pause.left <= 60
-    assert not pause.heed(500, {})
-    assert pause.left > 59
+async def test_a_pause_is_bounded_and_grows_only_while_it_does_not_help(tmp_path: Path) -> None:
+    pause = Pause(Board(tmp_path / "pause"))
+    assert await pause.left() == 0
+    await pause.heed(529, {})
+    assert 0.5 < await pause.left() <= 1
+    await pause.heed(429, {"retry-after": "3600"})
+    assert 59 < await pause.left() <= 60
+    assert not await pause.heed(500, {})
+    assert await pause.left() > 59
+
+
+async def test_the_workers_of_a_host_pause_together(tmp_path: Path) -> None:
+    """Each with its own home and broker; the directory is the user's, and so is the key."""
+    notes = Notes()
+    times: list[float] = []
+
+    async def overrun_once(_: web.Request) -> web.StreamResponse:
+        times.append(time.monotonic())
+        if len(times) > 1:
+            return web.json_response(WHOLE)
+        return web.json_response({}, status=529, headers={"Retry-After": "1"})
+
+    async with Api(overrun_once) as api, aiohttp.ClientSession() as client:
+        values = {"ANTHROPIC_BASE_URL": api.url, "XDG_RUNTIME_DIR": str(tmp_path)}
+        mine, foreign = {**values, "ANTHROPIC_API_KEY": KEY}, {**values, "ANTHROPIC_API_KEY": "b"}
+        async with opened(mine) as one, opened(mine, notes) as two, opened(foreign) as other:
+            assert await Scene(api, one, notes, client).status("r") == 529
+            assert await Scene(api, other, notes, client).status("r") == 200
+            assert await Scene(api, two, notes, client).status("r") == 200
+    assert times[1] - times[0] < 0.9, "limits are a key's: who has another one goes on"
+    assert times[2] - times[0] >= 0.95
+    assert len(notes.held) == 1
+    assert os.listdir(tmp_path) == [], "nothing is left behind"  # noqa: PTH208 - the test may block
+
+
+def test_a_board_tells_what_can_be_true_and_is_ours(tmp_path: Path) -> None:
+    board = Board(tmp_path / "pause")
+    board.write(soon := time.monotonic() + 30)
+    board.write(soon - 10)
+    assert board.read() == soon
+    board.wipe()
+    assert board.read() == soon, "others still pause"
+    for told in ("", "x", "nan", "inf", str(time.monotonic() + 1000), "9" * 1000, "\udcff"):
+        board.place.write_text(told, errors="surrogateescape")
+        assert not board.read() > 0, told
+    board.place.unlink()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text(str(soon))
+    board.place.symlink_to(elsewhere)
+    assert board.read() == 0
+    board.place.unlink()
+    os.mkfifo(board.place)
+    assert board.read() == 0, "nobody waits for who writes into it"
+    nowhere = Board(tmp_path / "missing" / "pause")
+    nowhere.write(soon)
+    assert nowhere.read() == 0
 
 
 @pytest.mark.parametrize(
@@ -394,18 +441,42 @@ async def test_a_run_asks_for_so_much_at_once(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v2/messages", "/v1/%2e%2e/admin", "/v1/a/..%2f../x"]
+    "line",
+    [
+        *("GET /", "GET /v1", "HEAD /", "POST /api/event_logging/v2/batch"),
+        *("GET /v1/messages", "DELETE /v1/messages", "OPTIONS /v1/messages"),
+        *("GET /v1/models?limit=1", "POST /v1/files", "GET /v1/files/file_1/content"),
+        *("POST /v1/messages/batches", "GET /v1/organizations/api_keys", "POST /v1/complete"),
+        *("POST /v1/messages/", "POST //v1/messages", "POST /v1/messages%2fbatches"),
+        *("POST /v1/messages/../files", "POST /v1/messages/%2e%2e/files", "POST /v1/message%73"),
+        *("POST /v1/messages;x", "POST http://elsewhere.example.org/v1/messages"),
+        "POST /V1/messages",
+    ],
 )
-async def test_only_what_lies_below_v1_is_reached(scene: Scene, path: str) -> None:
+async def test_only_the_model_is_asked(scene: Scene, line: str) -> None:
+    """The key would be good for files, batches, and an organisation's administration as well."""
     variables = scene.way.environment("r")
     host, _, port = variables["ANTHROPIC_BASE_URL"].removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     token = variables["ANTHROPIC_API_KEY"]
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nx-api-key: {token}\r\n\r\n".encode())
-    assert b" 404 " in await reader.readline()
+    head = f"Host: x\r\nx-api-key: {token}\r\nContent-Length: 0\r\nConnection: close"
+    writer.write(f"{line} HTTP/1.1\r\n{head}\r\n\r\n".encode())
+    answer = await reader.read()
     writer.close()
     await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    if not line.startswith("HEAD"):
+        told = json.loads(answer.partition(b"\r\n\r\n")[2])
+        assert told["error"]["type"] == "not_found_error"
+        assert "POST /v1/messages and POST /v1/messages/count_tokens" in told["error"]["message"]
     assert scene.api.asked == []
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
+async def test_a_query_goes_along(scene: Scene, path: str) -> None:
+    asked = f"{path}?beta=true&x=a%20b"
+    assert await scene.status("r", asked) == 200
+    assert [seen[1] for seen in scene.api.asked] == [f"/gate{asked}"]
 
 
 async def test_the_key_follows_no_redirection(scene: Scene) -> None:
@@ -560,7 +631,8 @@ async def test_what_it_costs_in_time(scene: Scene, capsys: pytest.CaptureFixture
     large = os.urandom(2**20) * 32
 
     async def answers(request: web.Request) -> web.StreamResponse:
-        return web.Response(body=large) if request.method == "GET" else await hello(request)
+        counts = request.path.endswith("/count_tokens")
+        return web.Response(body=large) if counts else await hello(request)
 
     scene.api.answer = answers
     key = {"x-api-key": KEY}
@@ -581,7 +653,7 @@ async def test_what_it_costs_in_time(scene: Scene, capsys: pytest.CaptureFixture
 
     plain, more = await timed(direct), await timed(brokered)
     began = time.perf_counter()
-    async with scene.asks("r", method="GET", data=None) as answer:
+    async with scene.asks("r", "/v1/messages/count_tokens") as answer:
         assert len(await answer.read()) == len(large)
     rate = len(large) / 2**20 / (time.perf_counter() - began)
     with capsys.disabled():

@@ -14,6 +14,7 @@ import pytest
 
 from engine import processes
 from engine.claude import ClaudeExecutor
+from engine.claude_messages import OUT_OF_MEMORY
 from engine.demo_model import Call, Cut, Fail, Turn, call, say
 from engine.demo_model.conversation import read
 from engine.executor import AgentResult, Sandbox
@@ -274,6 +275,7 @@ async def test_a_cli_that_dies_is_a_crash_with_what_was_said(bench: Bench) -> No
         result = await running
 
     assert result.cause is Cause.CLI_CRASHED
+    assert result.error.startswith(OUT_OF_MEMORY), "as the kernel does when memory runs out"
     assert result.output == "Thinking."
     assert result.usage.tokens_in == 1000
     assert bench.alive() == []

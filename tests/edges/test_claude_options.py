@@ -18,7 +18,16 @@ from claude_agent_sdk import (
 
 from engine import claude_options
 from engine.claude_hooks import Moments, reachable
-from engine.claude_messages import Ending, added, calls, outcome, since, subject, texts
+from engine.claude_messages import (
+    OUT_OF_MEMORY,
+    Ending,
+    added,
+    calls,
+    outcome,
+    since,
+    subject,
+    texts,
+)
 from engine.claude_options import Links, Shell
 from engine.claude_permission import Permission
 from engine.claude_walls import walls
@@ -223,6 +232,12 @@ def test_silence_has_a_cause(error: Exception | None, heard: tuple[str, ...], ca
     told = outcome(Ending(error=error, heard=heard), Usage())
     assert told.cause is cause
     assert all(line in told.error for line in heard)
+
+
+@pytest.mark.parametrize(("code", "memory"), [(-9, True), (137, True), (1, False), (-15, False)])
+def test_a_cli_that_was_killed_may_have_wanted_memory(code: int, *, memory: bool) -> None:
+    told = outcome(Ending(error=ProcessError("it ended", exit_code=code)), Usage())
+    assert (OUT_OF_MEMORY in told.error) is memory
 
 
 def test_answers_are_added_up_where_the_cli_gives_no_account() -> None:

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
@@ -24,6 +25,10 @@ from bot.doctor import Finding, Installation, examine, render
 from bot.health import Health, address
 from bot.policies import Rules
 from bot.secrets import Secrets
+from bot.storage import LONGEST_TEMPORARY
+from engine.claude_run import LONGEST_SCRATCH
+from engine.processes import MARKER
+from engine.scratch import prefix
 
 BOT, APP = "xoxb-good-bot-token", "xapp-good-app-token"
 UNKNOWN = {  # what Slack says of an id that it does not know
@@ -84,10 +89,16 @@ def slack() -> Slack:
     return Slack()
 
 
+async def _models(request: web.Request) -> web.Response:
+    """The model's API, whose only valid key is the one of `sound`."""
+    return web.Response(status=200 if request.headers["x-api-key"] == "sk" else 401)
+
+
 @pytest.fixture
 async def server(slack: Slack) -> AsyncIterator[TestServer]:
     app = web.Application()
     app.router.add_route("*", "/api/{method}", slack.call)
+    app.router.add_get("/v1/models", _models)
     server = TestServer(app)
     async with server:
         yield server
@@ -125,10 +136,15 @@ def sound(tmp_path: Path, repo: Path, server: TestServer) -> Installation:
         secrets=Secrets(
             {"SLACK_BOT_TOKEN": BOT, "SLACK_APP_TOKEN": APP, "ANTHROPIC_API_KEY": "sk"}
         ),
-        environ={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        environ={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "ANTHROPIC_BASE_URL": str(server.make_url("")),
+        },
         manifest=manifest,
         slack_url=str(server.make_url("/api/")),
         http="127.0.0.1:0",
+        temporary=Path("/tmp"),
     )
 
 
@@ -158,6 +174,7 @@ async def test_everything_in_order(sound: Installation) -> None:
         "Claude CLI",
         "Sandbox",
         "Disk",
+        "Temporary files",
         "HTTP",
         "Repository one",
         "Remote of one",
@@ -223,6 +240,26 @@ async def test_it_says_whether_agents_see_the_models_key(
     finding = await found(subject, "Model key")
     assert finding.ok is ok
     assert said in finding.detail
+
+
+@pytest.mark.parametrize("key", ["sk", "sk-old"])
+async def test_a_key_that_the_model_refuses_is_found_before_an_agent_is(
+    sound: Installation, key: str
+) -> None:
+    finding = await found(with_secrets(sound, ANTHROPIC_API_KEY=key), "Model key")
+    taken = key == "sk"
+    assert (finding.ok, "refuses it" in finding.detail) == (taken, not taken)
+    assert finding.remedy == ("" if taken else "export ANTHROPIC_API_KEY=sk-ant-…")
+
+
+async def test_a_model_that_cannot_be_reached_is_named(sound: Installation) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        url = f"http://person:hidden-word@127.0.0.1:{server.getsockname()[1]}"
+    away = replace(sound, environ={**sound.environ, "ANTHROPIC_BASE_URL": url})
+    finding = await found(away, "Model key")
+    assert (finding.ok, "cannot be reached" in finding.detail) == (False, True)
+    assert finding.remedy.endswith("/v1/models")
+    assert "hidden-word" not in render([finding])
 
 
 async def test_slack_down_hides_nothing_else(sound: Installation) -> None:
@@ -332,6 +369,29 @@ async def test_missing_programs(sound: Installation, tmp_path: Path) -> None:
     assert findings["Git"].ok is False
     assert findings["Git"].remedy.endswith("install git")
     assert findings["Disk"].ok is True
+
+
+async def test_a_long_path_for_temporary_files_is_said_with_what_to_set(
+    sound: Installation, tmp_path: Path
+) -> None:
+    longest = "/" + "x" * (LONGEST_TEMPORARY - 1)
+    own = prefix({"HOME": "/home", MARKER: "m" * 32}) + "x" * 8  # as tempfile names it
+    assert len(f"{longest}/{own}") == LONGEST_SCRATCH, "the longest that is used for sockets"
+    for length, ok in ((LONGEST_TEMPORARY, True), (LONGEST_TEMPORARY + 1, None)):
+        with tempfile.TemporaryDirectory(dir="/tmp") as short:
+            place = tempfile.mkdtemp(prefix="x" * (length - len(short) - 9), dir=short)
+            finding = await found(replace(sound, temporary=Path(place)), "Temporary files")
+        assert finding.ok is ok
+        assert finding.remedy == ("" if ok else "export TMPDIR=/tmp")
+    gone = await found(replace(sound, temporary=tmp_path / "gone"), "Temporary files")
+    assert (gone.ok, gone.remedy) == (False, "export TMPDIR=/tmp")
+
+
+async def test_a_disk_without_the_room_that_must_stay_free_is_wrong(sound: Installation) -> None:
+    finding = await found(replace(sound, keep_free=10.0**9), "Disk")
+    assert finding.ok is False
+    assert "no agent begins with less than 1e+09 GiB" in finding.detail
+    assert "keep_free_gb" in finding.remedy
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS brings its sandbox along")

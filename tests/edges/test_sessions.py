@@ -17,11 +17,21 @@ from sqlalchemy import text
 
 from engine.claude import ClaudeExecutor
 from engine.claude_shelf import Shelf
+from engine.commands import Incoming, record
 from engine.demo_model import Call, DemoModel, Scene, Script, Turn, call, say
 from engine.demo_model.conversation import Conversation, read
+from engine.errors import LostLease
+from engine.executor import AgentResult
+from engine.leases import Leases
+from engine.requests import Wish
+from engine.runs import Ending, Runs
 from engine.sessions import Sessions
+from engine.settings import Repo, Settings
+from engine.spec import AgentSpec, Origin, Person
 from engine.states import Cause
 from engine.store import Database
+from engine.verdicts import Halt
+from engine.workflows import Workflows
 from tests.edges.conftest import Bench, Diary, until
 
 sqlite_only = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -103,6 +113,33 @@ async def test_what_cannot_be_written_now_is_written_in_its_place_later(db: Data
         await shelf.append({**cli, "subpath": "sub"}, lines[:1])
     await shelf.finish()
     assert await shelf.list_subkeys({"project_key": "x", "session_id": "s"}) == ["sub"]
+
+
+async def test_what_a_lost_run_still_says_is_refused_and_forgotten(
+    db: Database, tmp_path: Path
+) -> None:
+    settings = Settings(repos={"shop": Repo(path=tmp_path)})
+    flows, sessions = Workflows(db, settings), Sessions(db)
+    old, new = (Leases(db, worker, "host", 60.0) for worker in ("old", "new"))
+    await record(db, Incoming("command:1", "command", {}, "U1"))
+    wish = Wish(Origin("T/C", "1"), Person("U1", "Alice"), "command:1")
+    await flows.start(AgentSpec("think", repo="shop"), wish)
+    (claim,) = await old.claim(1, ["shop"])
+    late = Shelf(sessions, "agent:1", claim.key)
+    await late.append(KEY, [entry(uuid="in time")])
+
+    await old.bury("old")  # its lease is over
+    await late.append(KEY, [entry(uuid="nobody has taken over")])
+    (lost,) = await new.take_over(1, [])
+    await Runs(flows, new).close(lost, Ending(Halt.LOST, AgentResult(success=False)))
+    with pytest.raises(LostLease):
+        await late.add("s", [entry(uuid="a mark")])
+    await late.append(KEY, [entry(uuid="late")])
+    (again,) = await new.claim(1, ["shop"])
+    await Shelf(sessions, "agent:1", again.key).append(KEY, [entry(uuid="of the next")])
+    await late.finish()
+    kept = ["in time", "nobody has taken over", "of the next"]
+    assert await sessions.load(KEY) == [entry(uuid=uuid) for uuid in kept]
 
 
 WRITES = call("Write", file_path="hello.txt", content="Hello")

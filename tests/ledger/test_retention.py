@@ -114,7 +114,7 @@ async def test_what_is_open_keeps_its_history(ledger: LedgerWorld) -> None:
         last = select(func.max(m.Event.id)).where(m.Event.node_id == untold, m.Event.notify)
         again = update(m.Event).where(m.Event.id == last.scalar_subquery())
         await session.execute(again.values(delivered_at=None))
-        parked = update(m.Workflow).values(parked="The channel is archived.")
+        parked = update(m.Workflow).values(parked="The channel is archived.", retry_at=now(60))
         await session.execute(parked)
     wish = await ledger.wish(ALICE, "running")
     await ledger.workflows.start(AgentSpec("run", repo="shop"), wish)

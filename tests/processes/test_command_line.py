@@ -47,7 +47,8 @@ async def test_a_database_that_is_away_is_a_sentence(mab: Installation) -> None:
 
 
 async def test_the_doctor_finds_everything_in_order(mab: Installation) -> None:
-    doctor = await mab.starts("doctor", ANTHROPIC_API_KEY="sk-ant-for-the-doctor")
+    await mab.plays()
+    doctor = await mab.starts("doctor")
     assert await doctor.ended() == 0, doctor.said()
     lines = doctor.said().splitlines()
     for what in ("Git", "Claude CLI", "Repository shop", "Slack bot token", "Slack app token"):

@@ -57,9 +57,9 @@ def test_the_command_escapes_and_the_events_come_through_the_socket(
     assert "url" not in command
     assert manifest["settings"]["socket_mode_enabled"] is True
     assert manifest["settings"]["interactivity"] == {"is_enabled": True}
-    assert {"app_mention", "message.channels", "message.groups", "message.im"} <= set(
-        manifest["settings"]["event_subscriptions"]["bot_events"]
-    )
+    events = set(manifest["settings"]["event_subscriptions"]["bot_events"])
+    assert {"app_mention", "message.channels", "message.groups", "message.im"} <= events
+    assert {"channel_unarchive", "group_unarchive", "member_joined_channel"} <= events
 
 
 def test_the_shortcut_and_the_direct_messages(manifest: dict[str, Any]) -> None:

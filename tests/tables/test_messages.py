@@ -164,6 +164,22 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
         say.nearing(Nearing(ACTIVE, Whose.PERSON, Decimal(50), Decimal(45))),
         "The daily budget of Ada of $50.00 is nearly used up: Fix the login",
     ),
+    "the ledger was put back": (
+        say.restored(AT),
+        "The ledger was put back to an earlier copy",
+    ),
+    **{
+        f"the thread cannot be told anything: {reason}": (
+            say.silenced(Card(5, 1, nodes, title="Fix the login", origin=DONE.origin), reason),
+            f"I cannot write in the thread of {name} any more: Fix the login",
+        )
+        for reason, nodes, name in (
+            ("is_archived", (ACTIVE,), "agent 12"),
+            ("not_in_channel", (DONE,), "agent 12"),
+            ("restricted_action", (DONE, ACTIVE), "workflow w5"),
+            ("something_new", (), "workflow w5"),
+        )
+    },
     "diff": (
         say.diff_file(DONE, "diff --git a b"),
         f"The diff of agent 12: 2 files +40 {words.MINUS}7: Fix the login",
@@ -416,6 +432,8 @@ def test_the_card_says_how_the_agent_fares(agent: NodeView, state: str) -> None:
 
 def test_the_card_says_when_no_worker_is_there() -> None:
     assert "no worker is running" in shown(card(PENDING, busy=0, slots=0))
+    full = say.card(Card(5, 1, (PENDING,), 0, 0, workers=1))
+    assert "the worker's disk is full" in shown(full)
 
 
 def test_the_card_says_who_what_where_and_since_when() -> None:
@@ -630,6 +648,7 @@ def test_what_others_wrote_is_live_nowhere() -> None:
     )  # fmt: skip
     made = [
         card(evil), card(replace(evil, status=Status.ACTIVE)), card(evil, evil),
+        messages.silenced(Card(5, 1, (evil,), title=EVIL, origin=Origin(EVIL, EVIL)), EVIL),
         ended(evil), messages.taken_over(evil, EVIL), messages.diff_file(evil, EVIL),
         messages.status(evil, [replace(RUN, outcome=EVIL)] * 99), messages.listing(*[[evil] * 99] * 3),
         *[messages.nearing(Nearing(evil, whose, Decimal(5), Decimal(4))) for whose in Whose],

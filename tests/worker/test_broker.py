@@ -4,20 +4,20 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 import pytest
 from sqlalchemy import update
 
 from engine.claude import ClaudeExecutor
-from engine.demo_model import DemoModel, Scene, Script, Turn, call, say
+from engine.demo_model import DemoModel, Fail, Scene, Script, Turn, call, say
 from engine.demo_model.conversation import read
 from engine.executor import AgentResult, Executor, Job, Sandbox, Watch
 from engine.models import Run
 from engine.sandbox import sandbox_tools
 from engine.settings import AgentPolicy
-from engine.states import Status
+from engine.states import Cause, Status
 from engine.station import Listeners, Outside, make_worker
 from engine.worker import Worker
 from tests.conftest import ONE_DATABASE
@@ -77,6 +77,29 @@ async def test_the_key_is_nowhere_where_an_agent_looks(station: Station, sandbox
     assert int(found[1].split()[-1]) > 0  # it saw processes
     assert found[1].split()[:-1] == []
     assert found[2].split() == ["searched"]
+
+
+@ONE_DATABASE
+async def test_a_refused_key_is_not_tried_again_and_burns_nobody_else(station: Station) -> None:
+    """The key is refused from the second turn on: what was done is kept, and nothing waits."""
+    station.settings = station.settings.model_copy(
+        update={"agent": AgentPolicy(sandbox=Sandbox.OFF)}
+    )
+    writes = replace(call("Write", file_path="half.txt", content="half"), tokens_in=30)
+    turns = [writes, replace(say("x"), fault=Fail(401, "invalid x-api-key"))]
+    scenes = (Scene("refused", turns), Scene("fine", [writes, say("Done.")]))
+    async with DemoModel(Script(scenes)) as model:
+        worker = await hired(station, ClaudeExecutor(), model.environment)
+        refused, fine = await station.spawn("refused"), await station.spawn("fine")
+        await worker.tick()
+        view = await station.ended(refused)
+        assert (await station.ended(fine)).status is Status.COMPLETED
+    assert (view.status, view.cause) == (Status.FAILED, Cause.BAD_KEY)
+    assert "API key" in view.error
+    assert station.on_branch(view, "half.txt") == "half"
+    [run] = await station.ledger.runs(refused)
+    assert run.usage.tokens_in == 30
+    assert await station.told() == ["request.ended"] * 2
 
 
 @dataclass
@@ -143,6 +166,8 @@ async def test_a_token_ends_with_its_run(station: Station) -> None:
         await at.emptied()
         assert (await station.ended(at.agent)).status is Status.COMPLETED
         assert await at.hands.status() == 401
+        [run] = await station.ledger.runs(at.agent)
+        assert (run.usage.tokens_in, run.usage.tokens_out) == (30, 7), "whatever the CLI counted"
 
 
 async def test_a_run_whose_lease_is_lost_asks_no_more(station: Station) -> None:
