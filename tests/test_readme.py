@@ -25,6 +25,7 @@ from bot.secrets import NAMED
 from bot.settings import START_LINES, BotSettings
 from engine import AgentPolicy, Limits, Poll, Repo, WorkflowSpec
 from engine.recipes import fill, read
+from tests.processes.test_backup import DUMP, EMPTY, READ
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text(encoding="utf-8")
@@ -98,8 +99,13 @@ def test_every_subcommand_of_mab_is_described() -> None:
     there = _subcommands(typer.main.get_command(app))
     told = {_words(names(row[0])[0]) for row in rows("| On the command line")}
     assert told == there
-    for mentioned in re.findall(r"(?:`|/bin/)mab ([a-z]+(?: upgrade)?)", README):
+    for mentioned in re.findall(r"(?:`|/bin/)mab ([a-z]+(?:(?<=db) [a-z]+)?)", README):
         assert mentioned in there
+
+
+def test_the_commands_of_a_backup_are_those_that_are_tested() -> None:
+    told = {line.strip() for line in README.splitlines() if line.startswith("    ")}
+    assert {DUMP, EMPTY, READ, "mab db backup mab-backup.db", "mab db restored"} <= told
 
 
 def _words(usage: str) -> str:
