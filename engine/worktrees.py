@@ -30,6 +30,8 @@ __all__ = [
     "slug",
 ]
 
+AWAY_SECONDS = 86_400.0  # for a repository to come back
+
 
 @dataclass(frozen=True)
 class Saved:
@@ -125,8 +127,8 @@ class Worktrees:
         """Save what is in a worktree, then remove it, and its branch if it holds nothing.
 
         One that is gone already is only forgotten; one that no record knows, or whose
-        repository is gone, moves to `lost+found`. Raises WorktreeError (DiskFull) when the
-        work cannot be saved; nothing is removed then.
+        repository has been away for a day, moves to `lost+found`. Raises WorktreeError (DiskFull)
+        when the work cannot be saved; nothing is removed then.
         """
         try:
             worktree = await self._recorded(path, present=False)
@@ -171,7 +173,7 @@ class Worktrees:
             return await self._set_aside(path, error)
 
     async def catch_up(self, agent: int) -> list[Saved]:
-        """Commit what an agent's last attempt could not, for want of room, say; it stays there."""
+        """Commit what an agent's last attempt could not; it stays there."""
         there = await asyncio.to_thread(places.worktrees, self.root)
         last = [path for path in there if path.name.startswith(f"agent-{agent}-")][-1:]
         with suppress(MabError):  # whoever removes it will say so
@@ -183,8 +185,11 @@ class Worktrees:
         return await asyncio.to_thread(places.disk_used, path or self.root)
 
     async def _set_aside(self, path: Path, error: Exception) -> Salvaged:
-        place = await asyncio.to_thread(places.set_aside, path)
-        return Salvaged(path, moved_to=place, why=str(error) if place else "")
+        since = self.clock().timestamp() - AWAY_SECONDS
+        if isinstance(error, RepositoryError) and not places.unchanged([path], since):
+            raise WorktreeError(f"{path.name} is left until its repository is back: {error}")
+        moved_to = await asyncio.to_thread(places.set_aside, path)
+        return Salvaged(path, moved_to=moved_to, why=str(error) if moved_to else "")
 
     async def _last_save(self, worktree: Worktree) -> Saved:
         name = f"agent {worktree.agent}"

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -601,8 +602,11 @@ async def test_what_belongs_to_nothing_is_moved_and_never_deleted(yard: Yard) ->
     (strange / "x").write_text("x")
     (worktree.path / "y").write_text("y")
     shutil.rmtree(yard.path)
+    with pytest.raises(WorktreeError, match="left until its repository is back"):
+        await yard.worktrees.salvage(worktree.path)
+    later = replace(yard.worktrees, clock=lambda: datetime.now(UTC) + timedelta(days=2))
     for path, name in ((strange, "x"), (worktree.path, "y")):
-        salvaged = await yard.worktrees.salvage(path)
+        salvaged = await later.salvage(path)
         assert salvaged.moved_to == yard.worktrees.root / "lost+found" / path.name
         assert (salvaged.moved_to / name).exists()
     assert await yard.worktrees.orphans([]) == ()

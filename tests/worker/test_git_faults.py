@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,14 @@ def worktree(station: Station) -> Path:
     return path
 
 
-def janitor(worker: Worker, tmp_path: Path) -> Janitor:
+def janitor(worker: Worker, tmp_path: Path, days: int = 0) -> Janitor:
     made = make_janitor(worker)
-    return replace(made, scratch=replace(made.scratch, place=tmp_path / "nowhere"))
+    late = replace(made.worktrees, clock=lambda: datetime.now(UTC) + timedelta(days=days))
+    return replace(
+        made,
+        scratch=replace(made.scratch, place=tmp_path / "nowhere"),
+        workshop=replace(made.workshop, worktrees=late),
+    )
 
 
 async def broken_off(
@@ -160,6 +166,8 @@ async def test_a_repository_that_is_gone_for_good_leaves_the_work_to_be_found(
     place = worktree(station)
     await station.pass_time(KEPT)
     await janitor(worker, tmp_path).tick()
+    assert place.exists(), "it may be away for a moment only"
+    await janitor(worker, tmp_path, days=2).tick()
     assert not place.exists()
     found = station.home / ".worktrees" / "lost+found" / place.name / "work.txt"
     assert found.read_text() == "x"
