@@ -53,6 +53,4 @@ class Interpreter:
 def _slack_is_away(error: Exception) -> bool:
     """Whether it is Slack that cannot be asked now, whatever the command is."""
     failure = understood(error)
-    return failure is not None and (
-        failure.trouble is Trouble.UNCERTAIN or failure.reason in AWAY
-    )
+    return failure is not None and (failure.trouble is Trouble.UNCERTAIN or failure.reason in AWAY)
