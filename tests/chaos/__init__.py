@@ -1,0 +1,1 @@
+"""The whole product under faults: random requests, random trouble, and a judge who looks from outside."""
