@@ -28,6 +28,7 @@ from engine import (
     Notice,
     Opened,
     Plan,
+    Rescued,
     Restored,
     Silenced,
     SummedUp,
@@ -106,7 +107,7 @@ def _told(notice: Notice, fact: Fact, card: Card) -> Message:
             return messages.node_failed(agent, notice.at)
         case TakenOver(agent, commit):
             return messages.taken_over(agent, commit)
-        case Nearing() | Restored() | GraphAsked():
+        case Nearing() | Rescued() | Restored() | GraphAsked():
             return _told_of_all(fact, card)
         case Closed() | Opened() | DiffAsked() | Heard() | Silenced():
             raise MabError(f"{notice.name} is not told in this way")
@@ -114,11 +115,13 @@ def _told(notice: Notice, fact: Fact, card: Card) -> Message:
             assert_never(other)
 
 
-def _told_of_all(fact: Nearing | Restored | GraphAsked, card: Card) -> Message:
+def _told_of_all(fact: Nearing | Rescued | Restored | GraphAsked, card: Card) -> Message:
     """What is not about the end of one node."""
     match fact:
         case Nearing():
             return messages.nearing(fact)
+        case Rescued():
+            return messages.rescued(fact)
         case Restored(last):
             return messages.restored(last)
         case GraphAsked():

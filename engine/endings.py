@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from socket import gethostname
 
-from sqlalchemy import ColumnElement, or_, select, text, update
+from sqlalchemy import ColumnElement, Text, cast, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import accounts, files, reading
@@ -12,9 +13,10 @@ from engine.clock import now
 from engine.events import tell
 from engine.models.graph import UNFINISHED
 from engine.models.talk import OPEN
-from engine.notices import Ended, Fact, Failed, Summary, SummedUp
+from engine.notices import Ended, Fact, Failed, Rescued, Summary, SummedUp
 from engine.spec import Person
 from engine.states import Kind, Status
+from engine.store import lock
 from engine.views import NodeView, Work
 
 SHOWN = 1_500  # characters of a node's result in it
@@ -71,6 +73,22 @@ async def tell_failure(session: AsyncSession, node: m.Node) -> None:
     asked = select(m.Inquiry.id).where(m.Inquiry.request_id == node.request_id, text(OPEN))
     if await session.scalar(select(or_(others.exists(), asked.exists()))):
         tell(session, node.workflow_id, Failed(await _accounted(session, node)), node)
+
+
+async def tell_rescue(session: AsyncSession, agent_id: int, place: str) -> None:
+    """Have people told of work that is kept at `place` of this host, unless they know already."""
+    said = select(m.Event.id).where(
+        m.Event.node_id == agent_id,
+        m.Event.notify,
+        cast(m.Event.data, Text).contains(f'"{place}"', autoescape=True),
+    )
+    of = select(m.Node.workflow_id).where(m.Node.id == agent_id)
+    workflow = await lock(session, await session.scalar(of) or 0)
+    if workflow is None or await session.scalar(said.limit(1)) is not None:
+        return
+    view, node = await reading.agent(session, agent_id), await session.get(m.Node, agent_id)
+    tell(session, workflow.id, Rescued(view, place, gethostname()), node)
+    workflow.kept_since = now()  # what is told is history, to be forgotten in its time
 
 
 async def _accounted(session: AsyncSession, node: m.Node) -> NodeView:

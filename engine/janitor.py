@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, literal_column, or_, select, update
 
 from engine import killed_git
 from engine.clock import now
+from engine.endings import tell_rescue
 from engine.leases import RunKey
 from engine.models import Node, Run
 from engine.repos import RepositoryError
@@ -167,7 +168,10 @@ class Janitor:
             await self._clear(path, self.worktrees.salvage)
 
     async def _ended(self, hours: float, room: int) -> list[Kept]:
-        """Unpruned runs that ended so long ago and whose agents have ended, oldest first."""
+        """Unpruned runs that ended so long ago and whose agents have ended, oldest first.
+
+        Those of another home on this host are its own worker's: two would remove the same at once.
+        """
         passed_over = {*self.survey.stuck, *self.active()}
         query = (
             select(Run.node_id, Run.attempt, Run.workspace)
@@ -176,6 +180,7 @@ class Janitor:
                 *_unpruned(),
                 Run.ended_at < now(-hours * HOUR),
                 or_(Run.host == self.host, Run.workspace.in_(self.survey.inherited)),
+                Run.workspace.startswith(f"{self.worktrees.root}/", autoescape=True),
                 Node.status.in_(TERMINAL),
             )
             .order_by(Run.ended_at)
@@ -187,36 +192,47 @@ class Janitor:
         return [each for each in found if each.path not in passed_over][:room]
 
     async def _prune(self, kept: Kept) -> None:
-        if kept.path in self.active() or not await self._clear(kept.path, self.worktrees.remove):
+        if kept.path in self.active():
+            return
+        if (done := await self._clear(kept.path, self.worktrees.remove)) is None:
             return
         agent, attempt = kept.run
         pruned = update(Run).where(Run.node_id == agent, Run.attempt == attempt)
         at_work = select(Run.node_id).where(Run.node_id == agent, Run.ended_at.is_(None))
         async with self.db.writing() as session:
+            if place := _rescued(done):
+                await tell_rescue(session, agent, place)
             await session.execute(pruned.values(pruned_at=now()))
             idle = await session.scalar(at_work.limit(1)) is None
         if idle:  # what it was given and what it handed out is in the ledger
             await self.trays.remove(agent)
 
-    async def _clear(self, path: Path, remove: Callable[[Path], Awaitable[Salvaged]]) -> bool:
-        """Remove a worktree; False when that must wait, which nobody else has to wait for."""
+    async def _clear(
+        self, path: Path, remove: Callable[[Path], Awaitable[Salvaged]]
+    ) -> Salvaged | None:
+        """Remove a worktree; None when that must wait, which nobody else has to wait for."""
         size = await self.worktrees.disk_used(path)
         try:
             done = await remove(path)
         except Exception:
             self.survey.stuck.add(path)
             log.exception("worktree not removed; tried again later", worktree=path.name)
-            return False
+            return None
         if not done.moved_to:
             self.survey.used -= size
             self.survey.lacking -= size
         _report(done)
-        return True
+        return done
 
 
 def _unpruned() -> tuple[ColumnElement[bool], ...]:
     """In the words of the partial index, so that the database can use it."""
     return Run.pruned_at.is_(None), Run.workspace != literal_column("''")
+
+
+def _rescued(done: Salvaged) -> str:
+    """Where work lies that is not on its branch; "" = there is none."""
+    return str(done.moved_to or "") or (done.saved.rescued if done.saved else "")
 
 
 def _report(done: Salvaged) -> None:

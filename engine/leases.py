@@ -93,6 +93,12 @@ class Leases:
             row = {**vars(offer), "repos": list(offer.repos), "id": self.worker, "host": self.host}
             await session.execute(insert(Worker).values(row))
 
+    async def heard_of(self, host: str) -> bool:
+        """Whether a worker of that host has said something within two leases."""
+        seen = (Worker.host == host, Worker.seen_at > now(-2 * self.seconds))
+        async with self.db.reading() as session:
+            return await session.scalar(select(Worker.id).where(*seen).limit(1)) is not None
+
     async def neighbours(self) -> list[Neighbour]:
         """The other workers of this host."""
         beside = select(Worker).where(Worker.host == self.host, Worker.id != self.worker)

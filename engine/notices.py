@@ -74,6 +74,15 @@ class TakenOver:
 
 
 @dataclass(frozen=True)
+class Rescued:
+    """Work that an agent had left beside its branch was found when its worktree was removed."""
+
+    agent: NodeView
+    place: str  # a ref of the repository, or a directory
+    host: str  # its name
+
+
+@dataclass(frozen=True)
 class Failed:
     """A node failed while others of its request go on."""
 
@@ -144,6 +153,7 @@ Fact = (
     Ended
     | SummedUp
     | TakenOver
+    | Rescued
     | Failed
     | DiffAsked
     | GraphAsked
@@ -158,6 +168,7 @@ FACTS: Mapping[str, TypeAdapter[Any]] = {
     "request.ended": TypeAdapter(Ended),
     "workflow.ended": TypeAdapter(SummedUp),
     "agent.taken_over": TypeAdapter(TakenOver),
+    "agent.rescued": TypeAdapter(Rescued),
     "node.failed": TypeAdapter(Failed),
     "diff.asked": TypeAdapter(DiffAsked),
     "graph.asked": TypeAdapter(GraphAsked),
@@ -172,6 +183,7 @@ NAMES: Mapping[type[Fact], str] = {
     Ended: "request.ended",
     SummedUp: "workflow.ended",
     TakenOver: "agent.taken_over",
+    Rescued: "agent.rescued",
     Failed: "node.failed",
     DiffAsked: "diff.asked",
     GraphAsked: "graph.asked",

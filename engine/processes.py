@@ -62,6 +62,12 @@ def host_identity() -> str:
     return f"{_machine()}:{_boot()}:{_pid_namespace()}"
 
 
+def rebooted(then: str, here: str) -> bool:
+    """Whether a host was this one before its last start: nothing that ran there runs any more."""
+    machine, boot, *_ = f"{then}::".split(":")
+    return here.startswith(f"{machine}:") and not here.startswith(f"{machine}:{boot}:")
+
+
 def _machine() -> str:
     with suppress(OSError):
         if machine := Path("/etc/machine-id").read_text().strip():

@@ -13,7 +13,7 @@ from engine.commands import insert_new
 from engine.errors import LostLease
 from engine.failpoints import Failpoint, reached
 from engine.models import Run, SessionEntry
-from engine.store import Database, is_passing
+from engine.store import Database, is_passing, told
 from engine.transcripts import Attempt, TranscriptsAway, name
 
 if TYPE_CHECKING:  # the SDK takes most of a second to load
@@ -120,7 +120,7 @@ async def _reached(
             yield session
     except Exception as error:
         if is_passing(error):
-            raise TranscriptsAway(str(error)) from error
+            raise TranscriptsAway(told(error)) from error
         raise
 
 

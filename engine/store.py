@@ -7,10 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, ExceptionContext, event, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -18,11 +14,16 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
+from engine import migrations
 from engine.errors import MabError
+from engine.migrations import MIGRATIONS, DatabaseAhead
 from engine.models import Workflow
 
 T = TypeVar("T")
-MIGRATIONS = Path(__file__).parent / "migrations"
+__all__ = [
+    "MIGRATIONS", "Database", "DatabaseAhead", "DatabaseAway", "DatabaseBehind", "DatabaseReadOnly",
+    "is_away", "is_passing", "lock", "patiently", "told",
+]  # fmt: skip
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -63,11 +64,12 @@ class Database:
         if parsed.get_backend_name() == "sqlite":
             if parsed.database:
                 _make_room(Path(parsed.database).parent)
-            engine = create_async_engine(url)
+            engine = create_async_engine(url, hide_parameters=True)  # what people said
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(engine.sync_engine, "begin", _begin_sqlite)
         else:
-            engine = create_async_engine(url, pool_pre_ping=True, connect_args=_KEEPALIVE)
+            server = {"pool_pre_ping": True, "connect_args": _KEEPALIVE}
+            engine = create_async_engine(url, hide_parameters=True, **server)
             event.listen(engine.sync_engine, "connect", _prepare_postgresql)
             event.listen(engine.sync_engine, "handle_error", _leave_read_only)
         return cls(engine, url)
@@ -93,17 +95,20 @@ class Database:
             yield session
 
     async def upgrade(self) -> None:
-        """Bring the tables to this version; does nothing when they are. Raises DatabaseAway."""
+        """Bring the tables to this version; does nothing when they are.
+
+        Raises DatabaseAway; DatabaseAhead when a newer program has made them.
+        """
         with _reached():
             async with self.engine.connect() as connection:
-                await connection.run_sync(_upgrade)
+                await connection.run_sync(migrations.upgrade)
                 await connection.commit()
 
     async def prepare(self) -> None:
         """Make the tables where there are none, and in a file of this host bring them up to date.
 
         Raises DatabaseBehind for a server whose tables are older: others may be using them.
-        Raises DatabaseAway.
+        Raises DatabaseAway, DatabaseAhead.
         """
         with _reached():
             async with self.engine.connect() as connection:
@@ -113,7 +118,7 @@ class Database:
         await self.check_version()
 
     async def check_version(self) -> None:
-        """Raise `DatabaseBehind` unless the tables are this version's.
+        """Raise `DatabaseBehind` or `DatabaseAhead` unless the tables are this version's.
 
         Raises DatabaseReadOnly while nothing can be written.
         """
@@ -217,25 +222,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return config
-
-
 def _is_empty(connection: Connection) -> bool:
     return not inspect(connection).has_table("alembic_version")
 
 
-def _upgrade(connection: Connection) -> None:
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
 def _check(connection: Connection) -> None:
-    wanted = ScriptDirectory.from_config(_config()).get_heads()
-    if list(MigrationContext.configure(connection).get_current_heads()) != wanted:
+    if not migrations.is_current(connection):
         raise DatabaseBehind
     if connection.dialect.name == "postgresql":
         refuses = connection.scalar(text("SHOW transaction_read_only"))

@@ -19,6 +19,7 @@ class NoteKind(StrEnum):
     UNCONFINED = "unconfined"  # sandbox = "off"
     PUSH_FAILED = "push_failed"  # detail: the remote's words
     RESCUED = "rescued"  # detail: the ref that holds work which could not go to the branch
+    OUT_OF_REACH = "out_of_reach"  # detail: the worktree of a lost attempt, on another host
     INTERRUPTED = "interrupted"  # an earlier attempt was lost or handed over; detail: how
     LEFT_OUT = "left_out"  # detail: files that could not be committed, and why
     SUBMODULES = "submodules"  # submodules are present and were not checked out

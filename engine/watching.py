@@ -15,7 +15,7 @@ from engine.executor import Step, Usage
 from engine.failpoints import Failpoint, reached
 from engine.leases import Claim
 from engine.processes import ProcessTree
-from engine.store import is_passing
+from engine.store import is_passing, told
 
 log = structlog.get_logger()
 
@@ -79,4 +79,4 @@ class Watching:
         except Exception as error:
             if not is_passing(error):
                 raise
-            log.warning("ledger not reached", agent=self.claim.agent_id, error=str(error))
+            log.warning("ledger not reached", agent=self.claim.agent_id, error=told(error))

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from engine.errors import LostLease, MabError
 from engine.executor import AgentResult
 from engine.failpoints import Failpoint, reached
 from engine.leases import Claim, Leases, LostRun, Offer, RunKey
-from engine.processes import ProcessTree
+from engine.processes import ProcessTree, rebooted
 from engine.renewal import Renewal
 from engine.room import Room
 from engine.runs import Ending
@@ -24,7 +24,7 @@ from engine.scheduler import ended
 from engine.states import Cause
 from engine.store import is_away, is_passing, patiently, told
 from engine.verdicts import Halt
-from engine.views import Work
+from engine.views import Note, NoteKind, Work
 from engine.workflows import Workflows
 
 LOST_PER_TICK = 10
@@ -146,20 +146,28 @@ class Worker:
                 reached(Failpoint.AFTER_TAKEOVER_COMMIT)
                 work = await self._recover(lost)
                 reached(Failpoint.DURING_TAKEOVER)
-                await self._close(lost, Ending(Halt.LOST, AgentResult(success=False), work))
+                if work is not None:  # else it is looked at again when our lease of it ends
+                    await self._close(lost, Ending(Halt.LOST, AgentResult(success=False), work))
             except LostLease:
                 log.warning("somebody else closes this lost run")
             finally:
                 self.closing.discard(lost.key)
         await self._after()
 
-    async def _recover(self, lost: LostRun) -> Work:
+    async def _recover(self, lost: LostRun) -> Work | None:
+        """What a lost run has left; None while its agent may still be at work on our disk."""
         view, _ = await patiently(self.tools.runs.brief, lost)
-        workspace = Path(lost.workspace)
-        # A reboot makes another host of this one, and leaves the disk as it is.
-        same = lost.host == self.leases.host or await self.tools.workshop.worktrees.has(workspace)
-        if not (same and lost.workspace):
-            return view.work  # that host's own worker ends its processes and saves the rest
+        workspace, here = Path(lost.workspace), self.leases.host
+        if not lost.workspace:
+            return view.work
+        if lost.host != here and not await self.tools.workshop.worktrees.has(workspace):
+            return _out_of_reach(view.work, workspace)  # that host's own worker saves the rest
+        # A container's pids are its own: what runs in another one cannot be seen, nor ended.
+        if not (lost.host == here or rebooted(lost.host, here)) and await patiently(
+            self.leases.heard_of, lost.host
+        ):
+            log.warning("lost run is left for a lease: its worker may live", host=lost.host)
+            return None
         await processes.end(
             ProcessTree(lost.pid or 0, lost.pid_started or 0.0, lost.marker, lost.host)
         )
@@ -219,3 +227,8 @@ class Worker:
     async def _settle(self, seconds: float) -> None:
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=seconds)
+
+
+def _out_of_reach(work: Work, workspace: Path) -> Work:
+    earlier = (note for note in work.notes if note.kind is not NoteKind.OUT_OF_REACH)
+    return replace(work, notes=(*earlier, Note(NoteKind.OUT_OF_REACH, workspace.name)))

@@ -67,7 +67,7 @@ from bot.messages.restoring import restored
 from bot.messages.silenced import silenced
 from bot.messages.spending import nearing
 from bot.messages.summary import node_failed, summed_up
-from bot.messages.terminal import diff_file, ended, taken_over
+from bot.messages.terminal import diff_file, ended, rescued, taken_over
 from bot.messages.told import (
     asked_since,
     decided_late,
@@ -159,6 +159,7 @@ __all__ = [
     "queued",
     "recipes_listed",
     "refused",
+    "rescued",
     "restored",
     "resumed",
     "retried",

@@ -20,6 +20,7 @@ NAMES = {
     "agent.skipped": "Was skipped",
     "agent.retried": "Asked for again",
     "agent.taken_over": "Its worker was lost",
+    "agent.rescued": "Its work beside its branch was found",
     "budget.nearing": "A budget is nearly used up",
     "request.ended": "The thread is told",
     "diff.asked": "The diff was asked for",

@@ -18,6 +18,7 @@ SENTENCES = {
     NoteKind.UNCONFINED: 'The agent\'s commands run without a sandbox (`sandbox = "off"`).',
     NoteKind.PUSH_FAILED: "The branch could not be pushed; it is in the worker's repository.",
     NoteKind.RESCUED: "Work that could not go to the branch is kept under a name of its own.",
+    NoteKind.OUT_OF_REACH: "What was not committed lies on the lost worker's host, in a worktree:",
     NoteKind.INTERRUPTED: "An earlier attempt was interrupted.",
     NoteKind.LEFT_OUT: "Some files could not be committed.",
     NoteKind.SUBMODULES: "The repository has submodules; they were not checked out.",

@@ -6,7 +6,7 @@ from bot.messages import account, blocks, buttons, causes, naming, notes, words,
 from bot.messages.answer import answer
 from bot.messages.blocks import Attachment, Block, Message
 from bot.messages.standing import outcome, spent
-from engine import Kind, NodeView, Status
+from engine import Kind, NodeView, NoteKind, Rescued, Status
 
 RAW = 700  # characters of an error
 LONG = timedelta(minutes=2)  # who waited longer is called back
@@ -31,9 +31,29 @@ def ended(agent: NodeView, at: datetime) -> Message:
 def taken_over(agent: NodeView, commit: str) -> Message:
     """An attempt was lost, and another goes on; `commit` holds what it had done, or is ""."""
     saved = f" What it had done is kept as {words.code(commit, 80)}." if commit else ""
-    said = f"The worker of agent {agent.id} was lost; the agent begins again on another one.{saved}"
+    said = (
+        f"The worker of agent {agent.id} was lost; the agent begins again on another one."
+        f"{saved}{''.join(_out_of_reach(agent))}"
+    )
     title = words.notification(f"Agent {agent.id} lost its worker and begins again", agent.task)
     return Message(title, [blocks.mrkdwn(said)])
+
+
+def _out_of_reach(agent: NodeView) -> list[str]:
+    return [
+        f" What was not committed lies on that worker's host, in the worktree "
+        f"{words.code(note.detail, 80)}, and is not in what the agent goes on from."
+        for note in agent.work.notes
+        if note.kind is NoteKind.OUT_OF_REACH
+    ][-1:]
+
+
+def rescued(told: Rescued) -> Message:
+    """Work that is on no branch was found, and kept, when an agent's worktree was removed."""
+    head = f"Agent {told.agent.id} had left work beside its branch"
+    place, host = words.code(told.place, 300), words.code(told.host, 80)
+    said = f"{head}. It is kept as {place} on the host {host}."
+    return Message(words.notification(head, told.agent.task), [blocks.mrkdwn(said)])
 
 
 def diff_file(node: NodeView, diff_text: str) -> Message:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, inspect
 
 from engine import models
 from engine.settings import async_url
-from engine.store import MIGRATIONS, Database, DatabaseBehind
+from engine.store import MIGRATIONS, Database, DatabaseAhead, DatabaseBehind
 
 
 @pytest.fixture
@@ -61,6 +61,15 @@ async def test_an_upgrade_is_repeatable_and_can_be_taken_back(empty: Database) -
     assert await _seen(empty, lambda c: inspect(c).get_table_names()) == ["alembic_version"]
     await empty.upgrade()
     assert await _seen(empty, _differences) == []
+
+
+async def test_a_database_of_a_newer_program_asks_for_a_newer_program(empty: Database) -> None:
+    await empty.upgrade()
+    newer = "UPDATE alembic_version SET version_num = '9999'"
+    await _seen(empty, lambda c: c.exec_driver_sql(newer))
+    for refuses in (empty.check_version, empty.prepare, empty.upgrade):
+        with pytest.raises(DatabaseAhead, match="newer version than this program; update"):
+            await refuses()
 
 
 def test_the_migrations_are_one_line_of_descent() -> None:

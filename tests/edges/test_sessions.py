@@ -14,6 +14,7 @@ import pytest
 from claude_agent_sdk import SessionKey, SessionStoreEntry
 from claude_agent_sdk.testing import run_session_store_conformance
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from engine.claude import ClaudeExecutor
 from engine.claude_shelf import Shelf
@@ -30,6 +31,7 @@ from engine.settings import Repo, Settings
 from engine.spec import AgentSpec, Origin, Person
 from engine.states import Cause
 from engine.store import Database
+from engine.transcripts import TranscriptsAway
 from engine.verdicts import Halt
 from engine.workflows import Workflows
 from tests.edges.conftest import Bench, Diary, until
@@ -287,3 +289,16 @@ def cost_state(session: str, runs: int, cost: Decimal) -> SessionStoreEntry:
         "type": "cost-state", "sessionId": session, "totalCostUSD": whole, **spans,
         "startTime": 1_795_361_579_303, "modelUsage": {"model": used},
     })  # fmt: skip
+
+
+@sqlite_only
+async def test_what_cannot_be_written_is_not_in_the_words_about_it(db: Database) -> None:
+    async with db.writing() as session:
+        await session.execute(text("DROP TABLE session_entries"))
+    with pytest.raises(TranscriptsAway) as caught:
+        await Sessions(db).append(KEY, [entry(said="what Ada told nobody")])
+    assert str(caught.value) == "no such table: session_entries"
+    with pytest.raises(OperationalError) as raw:
+        async with db.reading() as session:
+            await session.execute(text("SELECT :said FROM nowhere"), {"said": "what Ada told"})
+    assert "Ada" not in str(raw.value)

@@ -234,6 +234,9 @@ async def test_from_another_host_it_goes_on_from_what_it_can_reach(fleet: Fleet)
     await fleet.works_elsewhere("two", without="one")
     await until(partial(mab.came_to, [(1, "lost"), (2, "completed")]))
     assert await mab.story(card) == ["taken over", "done"]
+    [left] = fleet.worktrees("one")
+    thread = str(mab.slack.thread("general", card.ts))
+    assert f"in the worktree `{left}`, and is not in what the agent goes on from" in thread
     files = set(await mab.on_branch())
     assert "rest.txt" in files
     assert "half.txt" not in files, "it lies where the other one cannot look"
@@ -244,7 +247,7 @@ async def test_from_another_host_it_goes_on_from_what_it_can_reach(fleet: Fleet)
     assert await mab.runs() == [(1, "lost"), (2, "completed")]
     view = await mab.ledger.agent(1)
     assert (view.result, view.work.commit) == ("All done.", before)
-    [left] = fleet.worktrees("one")
+    assert fleet.worktrees("one") == [left]
     kept = fleet.home("one") / ".worktrees" / left / "half.txt"
     assert kept.read_text() == "half.txt", "nothing of it is lost"
 

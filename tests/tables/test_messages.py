@@ -21,7 +21,7 @@ from bot.parsing import parse
 from engine.errors import NotFound
 from engine.executor import Step, Usage
 from engine.matters import Whose
-from engine.notices import Card, Nearing
+from engine.notices import Card, Nearing, Rescued
 from engine.spec import Origin, Person
 from engine.states import TERMINAL, Cause, Status
 from engine.views import (
@@ -66,6 +66,7 @@ ACTIVE = replace(
     PENDING, status=Status.ACTIVE, attempt=1, started_at=AT, ahead=0,
     branch=WORK.branch, step=Step("Edit", "src/login.py"),
 )  # fmt: skip
+OUT_OF_REACH = replace(ACTIVE, work=Work(notes=(Note(NoteKind.OUT_OF_REACH, "agent-12-x"),)))
 DONE = replace(
     ACTIVE, status=Status.COMPLETED, ended_at=AT + timedelta(minutes=4), duration_ms=240_000,
     usage=Usage(12_000, 900, Decimal("0.41"), 9), result="The login **works** again.", work=WORK,
@@ -151,6 +152,14 @@ SITUATIONS: dict[str, tuple[Message, str]] = {
     "taken over": (
         say.taken_over(ACTIVE, "abc1234"),
         "Agent 12 lost its worker and begins again: Fix the login",
+    ),
+    "taken over, out of reach": (
+        say.taken_over(OUT_OF_REACH, ""),
+        "Agent 12 lost its worker and begins again: Fix the login",
+    ),
+    "work was rescued": (
+        say.rescued(Rescued(DONE, "refs/mab/rescue/agent-12-1", "forge")),
+        "Agent 12 had left work beside its branch: Fix the login",
     ),
     "an agent's budget is nearly used up": (
         say.nearing(Nearing(ACTIVE, Whose.AGENT, Decimal(5), Decimal("4.10"))),
@@ -545,6 +554,17 @@ def test_the_remedy_names_what_to_change(cause: Cause, hint: str) -> None:
     assert hint in causes.advice(cause).remedy
 
 
+def test_what_a_take_over_cannot_reach_is_named() -> None:
+    said = shown(say.taken_over(OUT_OF_REACH, ""))
+    assert "worker's host, in the worktree `agent-12-x`, and is not in what the agent goes" in said
+    assert "worktree" not in shown(say.taken_over(ACTIVE, ""))
+
+
+def test_rescued_work_is_told_with_its_place_and_host() -> None:
+    said = shown(say.rescued(Rescued(DONE, "refs/mab/rescue/agent-12-1", "forge")))
+    assert "It is kept as `refs/mab/rescue/agent-12-1` on the host `forge`." in said
+
+
 def test_every_cause_and_every_circumstance_has_its_words() -> None:
     assert set(causes.ADVICE) == set(Cause)
     assert set(notes.SENTENCES) == set(NoteKind)
@@ -649,7 +669,7 @@ def test_what_others_wrote_is_live_nowhere() -> None:
     made = [
         card(evil), card(replace(evil, status=Status.ACTIVE)), card(evil, evil),
         messages.silenced(Card(5, 1, (evil,), title=EVIL, origin=Origin(EVIL, EVIL)), EVIL),
-        ended(evil), messages.taken_over(evil, EVIL), messages.diff_file(evil, EVIL),
+        ended(evil), messages.taken_over(evil, EVIL), messages.rescued(Rescued(evil, EVIL, EVIL)), messages.diff_file(evil, EVIL),
         messages.status(evil, [replace(RUN, outcome=EVIL)] * 99), messages.listing(*[[evil] * 99] * 3),
         *[messages.nearing(Nearing(evil, whose, Decimal(5), Decimal(4))) for whose in Whose],
         messages.logs(evil, [LogEntry(AT, EVIL, 1, Step(EVIL, EVIL), EVIL)] * 50),
@@ -737,6 +757,7 @@ def every(agent: NodeView, text: str) -> list[Message]:
         card(*[agent] * 25),
         ended(agent),
         messages.taken_over(agent, text),
+        messages.rescued(Rescued(agent, text, text)),
         *[messages.nearing(Nearing(agent, whose, Decimal(5), Decimal(4))) for whose in Whose],
         messages.status(agent, [RUN]),
         messages.listing(*[[agent] * 50] * 3),

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from sqlalchemy import event, insert, select, text, update
 from structlog.testing import capture_logs
 
 from engine import station as composition
+from engine.endings import tell_rescue
 from engine.janitor import BATCH, ORPHAN_SECONDS, SURVEY_SECONDS, Janitor
-from engine.models import Run
+from engine.models import Event, Run
+from engine.models import Worker as WorkerRow
 from engine.scripted import Wait, Write, failure
 from engine.settings import Limits
 from engine.states import Cause, Status
@@ -301,6 +304,61 @@ async def test_the_work_of_an_agent_that_a_reboot_ended_goes_on(house: House) ->
     await station.pass_time(61)
     station.script["long"] = [Write("rest.txt", "rest")]
     await (await station.worker()).tick()
+    view = await station.ended(agent)
+    assert [change.path for change in view.work.files] == ["half.txt", "rest.txt"]
+
+
+@once
+async def test_a_worktree_of_another_home_is_its_own_workers(house: House) -> None:
+    view = await house.agent("first", hello="x")
+    elsewhere = house.station.home.parent / "other" / ".worktrees" / only(house.root).name
+    await house.write(workspace=str(elsewhere))
+    await house.ticks(KEEP + 1)
+    assert await house.kept() == [view.id]
+
+
+async def test_work_that_is_rescued_later_is_told_once_with_its_ref(house: House) -> None:
+    view = await house.agent("first", hello="x")
+    [path] = house.root.glob("agent-*")
+    (path / "later").write_text("written after the end")
+    shop = house.station.shop
+    other = git("commit-tree", "main^{tree}", "-p", "main", "-m", "Somebody else's", cwd=shop)
+    git("update-ref", f"refs/heads/{view.branch}", other, cwd=shop)
+    assert await house.station.told() == ["request.ended"]
+    await house.ticks(KEEP + 1)
+    ref = f"refs/mab/rescue/agent-{view.id}-1"
+    assert git("show", f"{ref}:later", cwd=shop) == "written after the end"
+    async with house.station.db.reading() as session:
+        rows = select(Event.data).where(Event.name == "agent.rescued", Event.notify)
+        [told] = await session.scalars(rows)
+    assert (told["place"], told["host"]) == (ref, gethostname())
+    async with house.station.db.writing() as session:
+        await tell_rescue(session, view.id, ref)
+    assert (await house.station.told()).count("agent.rescued") == 1
+
+
+async def test_a_lost_run_on_a_shared_disk_is_left_while_its_worker_may_live(house: House) -> None:
+    station = house.station
+    station.script["long"] = [Write("half.txt", "half"), Wait(asyncio.Event())]
+    agent = await station.spawn("long")
+    await house.worker.tick()
+    await station.active(agent)
+    other = await station.worker()
+    container = house.worker.tools.host + "1"  # machine and boot are ours, the pids are not
+    await house.write(host=container)
+    async with station.db.writing() as session:
+        first = update(WorkerRow).where(WorkerRow.id == house.worker.leases.worker)
+        await session.execute(first.values(host=container))
+    station.script["long"] = [Write("rest.txt", "rest")]
+    await station.pass_time(61)
+    await other.tick()
+    assert other.closing
+    async with asyncio.timeout(20):
+        while other.closing:  # noqa: ASYNC110 - its own task empties it
+            await asyncio.sleep(0.02)
+    assert (house.there(), (await station.ledger.agent(agent)).attempt) == ([agent], 1)
+    await station.pass_time(61)
+    await other.tick()
     view = await station.ended(agent)
     assert [change.path for change in view.work.files] == ["half.txt", "rest.txt"]
 
