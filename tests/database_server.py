@@ -30,6 +30,7 @@ class DatabaseServer:
 
     root: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="mab-pg-")))
     process: asyncio.subprocess.Process | None = None
+    settings: tuple[str, ...] = CARELESS
 
     @property
     def data(self) -> Path:
@@ -68,7 +69,7 @@ class DatabaseServer:
     async def start(self) -> None:
         """Start it, or start it again; returns when it takes connections."""
         wheel = await asyncio.to_thread(self._prepared)
-        settings = [part for setting in CARELESS for part in ("-c", setting)]
+        settings = [part for setting in self.settings for part in ("-c", setting)]
         with (self.root / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *(wheel.bin_path / "postgres", "-D", self.data, "-h", "", "-k", self.data),
