@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.bench.drain import drain
 from tests.bench.ground import Ground, ground
+from tests.bench.latency import latency
 from tests.bench.machine import Machine
 from tests.bench.measure import Extent
 from tests.bench.process import SideFailed
@@ -16,7 +17,7 @@ from tests.bench.report import Report
 from tests.bench.rows import Row
 
 Bench = Callable[[Ground, Extent], AsyncIterator[Row]]
-BENCHES: Mapping[str, Bench] = {"drain": drain}
+BENCHES: Mapping[str, Bench] = {"drain": drain, "latency": latency}
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.database_server import DatabaseServer
 
@@ -46,10 +47,14 @@ class Copy:
 
     async def counted(self, query: str) -> int:
         """What a query counts, asked from outside."""
+        [(many,)] = await self.rows(query, query)
+        return int(many)
+
+    async def rows(self, on_server: str, in_file: str) -> list[tuple[Any, ...]]:
+        """What a query gives, in the words of the database that it is."""
         if self.name:
-            [(many,)] = await self.ground.server.execute(query, database=self.name)
-            return int(many)
-        return await asyncio.to_thread(_counted, self.file, query)
+            return await self.ground.server.execute(on_server, database=self.name)
+        return await asyncio.to_thread(_rows, self.file, in_file)
 
     async def written(self) -> Written | None:
         """What has been written since it was copied, by sessions that have ended; SQLite: None."""
@@ -113,9 +118,9 @@ class Ground:
         return place
 
 
-def _counted(file: Path, query: str) -> int:
+def _rows(file: Path, query: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(file)) as opened:
-        return int(opened.execute(query).fetchone()[0])
+        return opened.execute(query).fetchall()
 
 
 @asynccontextmanager

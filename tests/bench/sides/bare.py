@@ -26,9 +26,9 @@ class NoExecutor:
 
     count: Count
 
-    async def run(self, _job: Job, _watch: Watch) -> AgentResult:
+    async def run(self, job: Job, _watch: Watch) -> AgentResult:
         """Do nothing; see `engine.executor.Executor`."""
-        self.count()
+        self.count(job.agent_id)
         return AgentResult(success=True, output="Done.")
 
 

@@ -1,67 +1,76 @@
 """DBOS, as its documentation begins; tuned: its queue is polled twenty times a second."""
 
 import asyncio
-from time import perf_counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from dbos import DBOS, DBOSConfig
 
-from tests.bench.sides.work import Count, Work, answer
+from tests.bench.sides.peer import Peer, run
+from tests.bench.sides.work import Work
 
 QUEUE = "jobs"
 POLL = 0.05  # seconds, tuned
-LEFT = ("ENQUEUED", "PENDING", "DELAYED")
-count = Count(1)
+LEFT = ["ENQUEUED", "PENDING", "DELAYED"]
+ONLY_ENTERS = frozenset({"fill", "send"})
+told: list[Callable[[int], None]] = []  # workflows are functions of a module; one hears of them
 
 
 async def nothing(number: int) -> None:
-    """Do nothing."""
-    count()
+    """What is done: say so."""
+    for hears in told:
+        hears(number)
 
 
 job = DBOS.workflow(name="job")(nothing)
 
 
-def _config(work: Work) -> DBOSConfig:
-    made = DBOSConfig(name="bench", system_database_url=work.url, log_level="WARNING")
-    made["application_version"] = "bench"
-    made["executor_id"] = work.do
-    return made
+@dataclass(frozen=True)
+class Dbos:
+    """See `Peer`."""
+
+    work: Work
+
+    async def install(self) -> None:
+        """Make the queue; the tables are there."""
+        await DBOS.register_queue_async(QUEUE, worker_concurrency=self.work.concurrency)
+
+    async def enter(self, numbers: Sequence[int]) -> None:
+        """Put jobs in; there is no way for many."""
+        for number in numbers:
+            await DBOS.enqueue_workflow_async(QUEUE, job, number)
+
+    async def left(self) -> int:
+        """Whether one has not ended."""
+        return len(await DBOS.list_workflows_async(status=LEFT, limit=1))
+
+    async def carry_out(self, done: Callable[[int], None]) -> None:
+        """Be a worker."""
+        told.append(done)
+        await asyncio.to_thread(DBOS.launch)
+        poll: dict[str, Any] = {"polling_interval_sec": POLL} if self.work.tuned else {}
+        await DBOS.register_queue_async(
+            QUEUE,
+            worker_concurrency=self.work.concurrency,
+            on_conflict="always_update",
+            **poll,
+        )
+        await asyncio.Event().wait()
 
 
-async def fill(work: Work) -> Any:
-    """Make the tables and put the jobs in."""
-    DBOS(config=_config(work))
-    DBOS.listen_queues([])
-    DBOS.launch()
-    await DBOS.register_queue_async(QUEUE, worker_concurrency=work.concurrency)
-    began = perf_counter()
-    for number in range(work.jobs):
-        await DBOS.enqueue_workflow_async(QUEUE, job, number)
-    found = {"seconds": perf_counter() - began}
-    DBOS.destroy()
-    return found
-
-
-async def drain(work: Work) -> Any:
-    """Carry out what is there."""
-    count.jobs = work.jobs
-    poll: dict[str, Any] = {"polling_interval_sec": POLL} if work.tuned else {}
-
-    async def left() -> int:
-        return len(await DBOS.list_workflows_async(status=list(LEFT), limit=1))
-
-    DBOS(config=_config(work))
-    began = perf_counter()
-    DBOS.launch()
-    await DBOS.register_queue_async(
-        QUEUE, worker_concurrency=work.concurrency, on_conflict="always_update", **poll
-    )
-    found = await count.acknowledged(left, began)
-    DBOS.destroy()
-    return found
+@asynccontextmanager
+async def opened(work: Work) -> AsyncIterator[Peer]:
+    """With its database open; what only enters is launched, and listens to no queue."""
+    config = DBOSConfig(name="bench", system_database_url=work.url, log_level="WARNING")
+    DBOS(config={**config, "application_version": "bench", "executor_id": work.do})
+    if work.do in ONLY_ENTERS:
+        DBOS.listen_queues([])
+        await asyncio.to_thread(DBOS.launch)
+    yield Dbos(work)
+    await asyncio.to_thread(DBOS.destroy)
 
 
 if __name__ == "__main__":
-    given = Work.given()
-    answer(asyncio.run({"fill": fill, "drain": drain}[given.do](given)))
+    run(opened)

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -11,9 +12,18 @@ from typing import Any
 from sqlalchemy import func, select
 
 from bot import logs
-from bot.program import Given, Program, open_program, open_worker
+from bot.access import Access
+from bot.demo import DemoSettings
+from bot.program import (
+    FIGURES_SECONDS,
+    INQUIRIES_SECONDS,
+    Given,
+    Program,
+    open_bot,
+    open_program,
+    open_worker,
+)
 from bot.secrets import Secrets
-from bot.settings import BotSettings
 from engine import AgentSpec, Incoming, Limits, Origin, Person, Repo, Wish, polling
 from engine.models import Event
 from engine.notices import NAMES, Ended
@@ -21,6 +31,7 @@ from tests.bench.sides.bare import NoExecutor, without_worktrees
 from tests.bench.sides.work import Count, Work, answer
 
 PEOPLE = 500
+UNHURRIED = 60_000.0  # posts a minute
 AT_ONCE = 10  # requests that are entered at a time
 
 
@@ -28,16 +39,24 @@ def given(work: Work) -> Given:
     """An installation with a repository called shop, and what `mab` does not switch off."""
     shop = work.home / "shop"
     shop.mkdir(exist_ok=True)
-    secrets = Secrets({})
-    settings = BotSettings(
+    slack = work.slack
+    tokens = {"SLACK_BOT_TOKEN": slack["bot"], "SLACK_APP_TOKEN": slack["app"]} if slack else {}
+    secrets = Secrets(tokens)
+    settings = DemoSettings(
         home=work.home / "mab",
         database_url=work.url,
         repos={"shop": Repo(path=shop)},
-        limits=Limits(slots=work.concurrency, per_user=max(work.jobs, 1)),
+        limits=Limits(
+            slots=work.concurrency, per_user=max(work.jobs, 1), daily_budget_usd=Decimal(10**6)
+        ),
         http="off",
+        access=Access(admin=(slack.get("admin", "U0"),), spawn=("*",)),
+        slack_api_url=slack.get("url", "http://127.0.0.1:9/"),
     )
     logs.configure(settings.log_level, secrets)
-    return Given(settings, secrets, {"PATH": os.environ["PATH"]}, work.home / "mab.toml")
+    path = {"PATH": os.environ["PATH"]}
+    config = work.home / "mab.toml"
+    return Given(settings, secrets, path, config, work.home, posts_per_minute=UNHURRIED)
 
 
 async def fill(work: Work) -> Any:
@@ -67,30 +86,69 @@ async def drain(work: Work) -> Any:
     """Carry out what is there, until the last terminal notice is recorded."""
     count = Count(work.jobs)
     async with open_program(given(work)) as program:
-
-        async def left() -> int:
-            told = select(func.count()).where(Event.name == NAMES[Ended], Event.notify)
-            async with program.engine.db.reading() as session:
-                return work.jobs - (await session.scalar(told) or 0)
-
         began = perf_counter()
         async with working(program, count, work.home):
-            return await count.acknowledged(left, began)
+            return await count.acknowledged(lambda: unended(program, work.jobs), began)
+
+
+async def unended(program: Program, jobs: int) -> int:
+    """How many terminal notices are not recorded."""
+    told = select(func.count()).where(Event.name == NAMES[Ended], Event.notify)
+    async with program.engine.db.reading() as session:
+        return jobs - (await session.scalar(told) or 0)
+
+
+async def both(work: Work) -> Any:
+    """Bot and worker, as `mab serve`: carry out what people ask for; when each agent began."""
+    return await _serving(work, speaks=True)
+
+
+async def serve(work: Work) -> Any:
+    """A worker alone, as `mab worker`; the bot is another process."""
+    return await _serving(work, speaks=False)
+
+
+async def _serving(work: Work, *, speaks: bool) -> Any:
+    count = Count(work.jobs)
+    async with (
+        open_program(given(work)) as program,
+        working(program, count, work.home, speaks=speaks),
+    ):
+        await count.all_of()
+        await _told(program, work.jobs)
+    return {"began": sorted(count.began.items())}
+
+
+async def speak(work: Work) -> Any:
+    """A bot alone, as `mab bot`, until it is ended."""
+    async with open_program(given(work)) as program, open_bot(program), polling(program.beats):
+        await asyncio.Event().wait()
+
+
+async def _told(program: Program, jobs: int) -> None:
+    while await unended(program, jobs):  # noqa: ASYNC110 - others write
+        await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
-async def working(program: Program, count: Count, home: Path) -> AsyncIterator[None]:
-    """All that `mab worker` does, with agents that do nothing."""
+async def working(
+    program: Program, count: Count, home: Path, *, speaks: bool = False
+) -> AsyncIterator[None]:
+    """All that `mab worker` does, or `mab serve`, with agents that do nothing."""
     async with AsyncExitStack() as stack:
+        if speaks:
+            await stack.enter_async_context(open_bot(program))
         worker = await stack.enter_async_context(open_worker(program, NoExecutor(count)))
         without_worktrees(worker, home)
-        program.add("figures", program.look, 15.0)
-        program.add("inquiries", program.engine.decisions.tick, 10.0)
+        program.add("figures", program.look, FIGURES_SECONDS)
+        program.add("inquiries", program.engine.decisions.tick, INQUIRIES_SECONDS)
         await stack.enter_async_context(polling(program.beats))
         program.wake()
         yield
 
 
+DOES = {"fill": fill, "drain": drain, "both": both, "serve": serve, "speak": speak}
+
 if __name__ == "__main__":
     todo = Work.given()
-    answer(asyncio.run({"fill": fill, "drain": drain}[todo.do](todo)))
+    answer(asyncio.run(DOES[todo.do](todo)))

@@ -1,10 +1,11 @@
-"""PgQueuer on psycopg or asyncpg; tuned: batches as large as the
-concurrency, and twice as many jobs at a time."""
+"""PgQueuer on psycopg or asyncpg; tuned: batches as large as the concurrency, twice as many jobs.
 
-import asyncio
-from collections.abc import AsyncIterator
+Its own limit of concurrency is that of all jobs that were picked, and has to be two batches.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from time import perf_counter
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -14,10 +15,59 @@ from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
-from tests.bench.sides.work import Count, Work, answer
+from tests.bench.sides.peer import Peer, run
+from tests.bench.sides.work import Work
 
-CHUNK = 1000
 LEFT = "SELECT count(*) AS left FROM pgqueuer"
+
+
+@dataclass(frozen=True)
+class PgQueuer:
+    """See `Peer`."""
+
+    work: Work
+    driver: Driver  # the worker's
+    beside: Driver  # of whoever enters and looks
+
+    async def install(self) -> None:
+        """Make the tables."""
+        await Queries(self.beside).install()
+
+    async def enter(self, numbers: Sequence[int]) -> None:
+        """Put jobs in."""
+        many = len(numbers)
+        payload: list[bytes | None] = [str(number).encode() for number in numbers]
+        await Queries(self.beside).enqueue(["job"] * many, payload, [0] * many)
+
+    async def left(self) -> int:
+        """How many have not ended."""
+        rows: list[dict[str, Any]] = await self.beside.fetch(LEFT)
+        return int(rows[0]["left"])
+
+    async def carry_out(self, done: Callable[[int], None]) -> None:
+        """Be a worker."""
+
+        async def job(job: Job) -> None:
+            done(int(job.payload or b"0"))
+
+        manager = QueueManager(Queries(self.driver))
+        manager.entrypoint("job")(job)
+        await manager.run(**settings(self.work))
+
+
+def settings(work: Work) -> dict[str, Any]:
+    """The concurrency, of which a batch may take a half; of its own it takes batches of 10."""
+    if work.tuned:
+        return {"batch_size": work.concurrency, "max_concurrent_tasks": 2 * work.concurrency}
+    batch = min(10, max(work.concurrency // 2, 1))
+    return {"batch_size": batch, "max_concurrent_tasks": max(work.concurrency, 2)}
+
+
+@asynccontextmanager
+async def opened(work: Work) -> AsyncIterator[Peer]:
+    """With its database open, for whoever works and for whoever enters."""
+    async with _driver(work) as driver, _driver(work) as beside:
+        yield PgQueuer(work, driver, beside)
 
 
 @asynccontextmanager
@@ -33,49 +83,5 @@ async def _driver(work: Work) -> AsyncIterator[Driver]:
         yield PsycopgDriver(opened)
 
 
-async def fill(work: Work) -> Any:
-    """Make the tables and put the jobs in."""
-    async with _driver(work) as driver:
-        queries = Queries(driver)
-        await queries.install()
-        began = perf_counter()
-        for first in range(0, work.jobs, CHUNK):
-            many = min(CHUNK, work.jobs - first)
-            await queries.enqueue(["job"] * many, [None] * many, [0] * many)
-        return {"seconds": perf_counter() - began}
-
-
-async def drain(work: Work) -> Any:
-    """Carry out what is there."""
-    count = Count(work.jobs)
-    async with _driver(work) as driver, _driver(work) as beside:
-        manager = QueueManager(Queries(driver))
-
-        async def job(job: Job) -> None:
-            count()
-
-        manager.entrypoint("job")(job)
-
-        async def left() -> int:
-            rows: list[dict[str, Any]] = await beside.fetch(LEFT)
-            return int(rows[0]["left"])
-
-        began = perf_counter()
-        running = asyncio.create_task(manager.run(**settings(work)))
-        found = await count.acknowledged(left, began, running)
-        manager.shutdown.set()
-        await running
-    return found
-
-
-def settings(work: Work) -> dict[str, Any]:
-    """The concurrency, of which a batch may take a half; of its own it takes batches of 10."""
-    if work.tuned:
-        return {"batch_size": work.concurrency, "max_concurrent_tasks": 2 * work.concurrency}
-    batch = min(10, max(work.concurrency // 2, 1))
-    return {"batch_size": batch, "max_concurrent_tasks": max(work.concurrency, 2)}
-
-
 if __name__ == "__main__":
-    given = Work.given()
-    answer(asyncio.run({"fill": fill, "drain": drain}[given.do](given)))
+    run(opened)

@@ -1,83 +1,62 @@
 """Procrastinate, as its documentation begins; tuned: a pool with room for every job."""
 
-import asyncio
-from time import perf_counter, time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from procrastinate import App, PsycopgConnector
 
-from tests.bench.sides.work import Count, Work, answer
+from tests.bench.sides.peer import Peer, run
+from tests.bench.sides.work import Work
 
-CHUNK = 1000
 LEFT = "SELECT count(*) AS left FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
 
 
-def _app(work: Work) -> App:
-    size: dict[str, Any] = {"min_size": 4, "max_size": work.concurrency + 4} if work.tuned else {}
-    return App(connector=PsycopgConnector(conninfo=work.url, **size))
+@dataclass(frozen=True)
+class Procrastinate:
+    """See `Peer`."""
 
+    work: Work
+    app: App
 
-async def fill(work: Work) -> Any:
-    """Make the tables and put the jobs in."""
-    app = _app(work)
-    job = app.task(name="job")(_nothing)
-    async with app.open_async():
-        await app.schema_manager.apply_schema_async()
-        began = perf_counter()
-        for first in range(0, work.jobs, CHUNK):
-            numbers = range(first, min(first + CHUNK, work.jobs))
+    async def install(self) -> None:
+        """Make the tables."""
+        await self.app.schema_manager.apply_schema_async()
+
+    async def enter(self, numbers: Sequence[int]) -> None:
+        """Put jobs in."""
+        job = self.app.configure_task("job")
+        if len(numbers) == 1:
+            await job.defer_async(number=numbers[0])
+        else:
             told: list[Any] = [{"number": number} for number in numbers]
             await job.batch_defer_async(*told)
-        return {"seconds": perf_counter() - began}
+
+    async def left(self) -> int:
+        """How many have not ended."""
+        return int((await self.app.connector.execute_query_one_async(LEFT))["left"])
+
+    async def carry_out(self, done: Callable[[int], None]) -> None:
+        """Be a worker."""
+
+        async def job(number: int) -> None:
+            done(number)
+
+        self.app.task(name="job")(job)
+        many = self.work.concurrency
+        await self.app.run_worker_async(concurrency=many, install_signal_handlers=False)
 
 
-async def drain(work: Work) -> Any:
-    """Carry out what is there."""
-    app, count = _app(work), Count(work.jobs)
-
-    async def job(number: int) -> None:
-        count()
-
-    app.task(name="job")(job)
-
-    async def left() -> int:
-        return int((await app.connector.execute_query_one_async(LEFT))["left"])
-
+@asynccontextmanager
+async def opened(work: Work) -> AsyncIterator[Peer]:
+    """With its database open."""
+    room = work.concurrency + 4
+    size: dict[str, Any] = {"min_size": 4, "max_size": room} if work.tuned else {}
+    app = App(connector=PsycopgConnector(conninfo=work.url, **size))
     async with app.open_async():
-        began = perf_counter()
-        running = asyncio.create_task(_worker(app, work))
-        found = await count.acknowledged(left, began, running)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    return found
-
-
-async def serve(work: Work) -> Any:
-    """Be idle but for what another process puts in; give when each job began."""
-    app, count, began = _app(work), Count(work.jobs), dict[int, float]()
-
-    async def job(number: int) -> None:
-        began[number] = time()
-        count()
-
-    app.task(name="job")(job)
-
-    async with app.open_async():
-        running = asyncio.create_task(_worker(app, work))
-        await count.all_of(running)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    return {"began": [began[number] for number in sorted(began)]}
-
-
-async def _worker(app: App, work: Work) -> None:
-    await app.run_worker_async(concurrency=work.concurrency, install_signal_handlers=False)
-
-
-async def _nothing(number: int) -> None:
-    pass
+        yield Procrastinate(work, app)
 
 
 if __name__ == "__main__":
-    given = Work.given()
-    answer(asyncio.run({"fill": fill, "drain": drain, "serve": serve}[given.do](given)))
+    run(opened)

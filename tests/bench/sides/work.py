@@ -3,10 +3,10 @@
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 ACKNOWLEDGED_SECONDS = 0.02  # between two looks at what is recorded, once all was carried out
@@ -24,6 +24,9 @@ class Work:
     tuned: bool = False
     home: Path = Path()
     per_second: float = 0.0
+    slack: Mapping[str, str] = field(
+        default_factory=dict
+    )  # how it is reached: url, bot, app, admin
 
     @classmethod
     def given(cls) -> "Work":
@@ -38,12 +41,14 @@ class Count:
 
     jobs: int
     done: int = 0
+    began: dict[int, float] = field(default_factory=dict)  # by number, seconds of the epoch
     first: float = 0.0
     last: float = 0.0
     every: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def __call__(self) -> None:
+    def __call__(self, number: int) -> None:
         """A job is carried out."""
+        self.began[number] = time()
         self.last = perf_counter()
         self.first = self.first or self.last
         self.done += 1
