@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.bench.backlog import backlog
 from tests.bench.drain import drain
 from tests.bench.ground import Ground, ground
 from tests.bench.latency import latency
@@ -17,7 +18,7 @@ from tests.bench.report import Report
 from tests.bench.rows import Row
 
 Bench = Callable[[Ground, Extent], AsyncIterator[Row]]
-BENCHES: Mapping[str, Bench] = {"drain": drain, "latency": latency}
+BENCHES: Mapping[str, Bench] = {"drain": drain, "latency": latency, "backlog": backlog}
 
 
 def main() -> int:
