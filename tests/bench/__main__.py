@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bot import logs
+from bot.secrets import Secrets
 from tests.bench.backlog import backlog
 from tests.bench.drain import drain
 from tests.bench.ground import Ground, ground
@@ -32,6 +34,7 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := sorted({*given.names} - {*BENCHES}):
         parser.error(f"there is no bench {unknown[0]}; there are {', '.join(BENCHES)}")
+    logs.configure("error", Secrets({}))
     extent = Extent(given.repeat, given.quick, tuple(given.side))
     report = asyncio.run(_run(given.names or tuple(BENCHES), extent))
     print(report.table())  # noqa: T201 - it is what this program is for

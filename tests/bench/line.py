@@ -1,11 +1,22 @@
 """A line of agents that wait for a slot, made by the database itself."""
 
+import json
+
 from sqlalchemy import text
 
+from engine.policy import Policy
 from engine.store import Database
 from tests.ledger.crowd import SERIAL, SERIES
 
 PEOPLE = 100
+POLICY = {
+    Policy.MODEL: "",
+    Policy.TIMEOUT: 1800.0,
+    Policy.MAX_TURNS: 100,
+    Policy.BUDGET: "5",
+    Policy.CHECK: None,
+    Policy.READS_ONLY: False,
+}
 
 
 async def line_up(db: Database, first: int, last: int) -> None:
@@ -30,7 +41,7 @@ async def line_up(db: Database, first: int, last: int) -> None:
 def _rows(db: Database) -> list[tuple[str, str]]:
     now = "strftime('%Y-%m-%d %H:%M:%f000', 'now')" if db.is_sqlite else "statement_timestamp()"
     no = "0" if db.is_sqlite else "false"
-    policy = """'{"budget_usd": "5"}'""" + ("" if db.is_sqlite else "::jsonb")
+    policy = f"'{json.dumps(POLICY)}'" + ("" if db.is_sqlite else "::jsonb")
     who = f"'U' || (n % {PEOPLE})"
     return [
         (
