@@ -11,6 +11,7 @@ from bot import logs
 from bot.secrets import Secrets
 from tests.bench.backlog import backlog
 from tests.bench.drain import drain
+from tests.bench.graph import graph
 from tests.bench.ground import Ground, ground
 from tests.bench.latency import latency
 from tests.bench.machine import Machine
@@ -20,7 +21,12 @@ from tests.bench.report import Report
 from tests.bench.rows import Row
 
 Bench = Callable[[Ground, Extent], AsyncIterator[Row]]
-BENCHES: Mapping[str, Bench] = {"drain": drain, "latency": latency, "backlog": backlog}
+BENCHES: Mapping[str, Bench] = {
+    "drain": drain,
+    "latency": latency,
+    "backlog": backlog,
+    "graph": graph,
+}
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from time import perf_counter
 
 from sqlalchemy import text
 
+from engine.figures import figures
 from engine.settings import async_url
 from engine.store import Database
 from engine.worker import Worker
@@ -83,6 +84,9 @@ def _calls(db: Database, worker: Worker) -> dict[str, Callable[[], Awaitable[flo
         await worker.tick()
         assert worker.attempts
 
+    async def counted() -> None:
+        await figures(db)
+
     async def back() -> None:
         await handed_back(worker)
         await _put_back(db)
@@ -93,6 +97,7 @@ def _calls(db: Database, worker: Worker) -> dict[str, Callable[[], Awaitable[flo
         "tick that begins 1": lambda: _middle(tick, back),
         "line moved": lambda: _middle(flows.line_moved, back),
         "admit": lambda: _middle(flows.admit, back),
+        "figures": lambda: _middle(counted, back),
     }
 
 

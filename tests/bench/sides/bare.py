@@ -66,6 +66,10 @@ class BareWorkshop(Workshop):
         """A commit that nobody has made."""
         return Work(branch=bench.tree.branch, base_commit=COMMIT, commit=COMMIT, check=check)
 
+    async def whole(self, bench: Bench, view: NodeView, work: Work) -> Work:  # noqa: ARG002 - no git
+        """A merge of what was nothing."""
+        return work
+
 
 def without_worktrees(worker: Worker, place: Path) -> None:
     """Let a worker's agents work without worktrees."""

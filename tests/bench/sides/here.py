@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from bot.demo import DemoSettings
@@ -11,6 +12,8 @@ from engine.store import Database
 from engine.verdicts import Halt
 from engine.worker import Worker
 from tests.bench.sides.bare import without_worktrees
+
+MUCH = Decimal(10**6)  # US dollars: what waits for money is not what is measured
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ async def worker_here(db: Database, home: Path, executor: Executor, slots: int =
     settings = DemoSettings(
         home=home / "mab",
         repos={"shop": Repo(path=shop)},
-        limits=Limits(slots=slots, per_user=10**6),
+        limits=Limits(slots=slots, per_user=10**6, workflow_budget_usd=MUCH, daily_budget_usd=MUCH),
     )
     flows = Workflows(db, settings)
     outside = Outside({"PATH": "/usr/bin:/bin"}, {}, home / "mab.toml", home)
