@@ -11,6 +11,7 @@ from bot import logs
 from bot.secrets import Secrets
 from tests.bench.backlog import backlog
 from tests.bench.drain import drain
+from tests.bench.footprint import footprint
 from tests.bench.graph import graph
 from tests.bench.ground import Ground, ground
 from tests.bench.latency import latency
@@ -26,6 +27,7 @@ BENCHES: Mapping[str, Bench] = {
     "latency": latency,
     "backlog": backlog,
     "graph": graph,
+    "footprint": footprint,
 }
 
 

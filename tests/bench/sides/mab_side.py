@@ -1,6 +1,7 @@
 """This product: the worker program as `mab worker` runs it, but for the worktrees and the model."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import psutil
 from sqlalchemy import func, select
 
 from bot import logs
@@ -24,10 +26,11 @@ from bot.program import (
     open_worker,
 )
 from bot.secrets import Secrets
-from engine import AgentSpec, Incoming, Limits, Origin, Person, Repo, Wish, polling
+from engine import AgentSpec, Incoming, Limits, Origin, Person, Repo, Wish, Worker, polling
 from engine.models import Event
 from engine.notices import NAMES, Ended
 from tests.bench.sides.bare import NoExecutor, without_worktrees
+from tests.bench.sides.here import Endless
 from tests.bench.sides.work import Count, Work, answer
 
 PEOPLE = 500
@@ -119,6 +122,35 @@ async def _serving(work: Work, *, speaks: bool) -> Any:
     return {"began": sorted(count.began.items())}
 
 
+async def hold(work: Work) -> Any:
+    """Agents that run and do not end; by how many MiB this process grows for so many of them."""
+    first = min(10, work.jobs // 2)  # what is loaded for the first ones is not for each
+    async with open_program(given(work)) as program:
+        worker = open_worker(program, Endless())
+        async with worker as made, polling(program.beats):
+            without_worktrees(made, work.home)
+            before = await _held(program, made, range(first))
+            grown = await _held(program, made, range(first, work.jobs)) - before
+            made.drain_seconds = 0
+    return {"grown": grown, "agents": work.jobs - first}
+
+
+async def _held(program: Program, worker: Worker, numbers: range) -> float:
+    """Have agents begin; what this process has in memory then, in MiB."""
+    for number in numbers:
+        await ask(program, number)
+    program.wake()
+
+    def at_work() -> int:
+        return sum(bool(each.workspace) for each in worker.attempts.values())
+
+    while at_work() < numbers.stop:  # noqa: ASYNC110 - the worker begins them
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(1)
+    gc.collect()
+    return psutil.Process().memory_info().rss / 2**20
+
+
 async def speak(work: Work) -> Any:
     """A bot alone, as `mab bot`, until it is ended."""
     async with open_program(given(work)) as program, open_bot(program), polling(program.beats):
@@ -147,7 +179,7 @@ async def working(
         yield
 
 
-DOES = {"fill": fill, "drain": drain, "both": both, "serve": serve, "speak": speak}
+DOES = {"fill": fill, "drain": drain, "both": both, "serve": serve, "speak": speak, "hold": hold}
 
 if __name__ == "__main__":
     todo = Work.given()
