@@ -20,6 +20,7 @@ from tests.bench.measure import Extent
 from tests.bench.process import SideFailed
 from tests.bench.report import Report
 from tests.bench.rows import Row
+from tests.bench.waiting import waiting
 
 Bench = Callable[[Ground, Extent], AsyncIterator[Row]]
 BENCHES: Mapping[str, Bench] = {
@@ -28,6 +29,7 @@ BENCHES: Mapping[str, Bench] = {
     "backlog": backlog,
     "graph": graph,
     "footprint": footprint,
+    "waiting": waiting,
 }
 
 
