@@ -10,6 +10,7 @@ from pathlib import Path
 from bot import logs
 from bot.secrets import Secrets
 from tests.bench.backlog import backlog
+from tests.bench.bill import bill
 from tests.bench.drain import drain
 from tests.bench.footprint import footprint
 from tests.bench.graph import graph
@@ -30,6 +31,7 @@ BENCHES: Mapping[str, Bench] = {
     "graph": graph,
     "footprint": footprint,
     "waiting": waiting,
+    "bill": bill,
 }
 
 

@@ -4,9 +4,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
@@ -26,9 +26,12 @@ class Installation:
     root: Path
     url: str
     slack: LocalSlack
+    more: Mapping[str, str] = field(default_factory=dict)  # of its environment
 
     @classmethod
-    async def made(cls, root: Path, url: str, slack: LocalSlack) -> "Installation":
+    async def made(
+        cls, root: Path, url: str, slack: LocalSlack, more: Mapping[str, str] | None = None
+    ) -> "Installation":
         """With a repository called shop."""
         shop = root / "shop"
         await asyncio.to_thread(repositories.create, shop)
@@ -37,7 +40,7 @@ class Installation:
             f"[repos.shop]\npath = {json.dumps(str(shop))}\n"
             f'[access]\nadmin = ["{slack.user("reviewer").id}"]\nspawn = ["*"]\n'
         )
-        return cls(root, url, slack)
+        return cls(root, url, slack, more or {})
 
     @property
     def log(self) -> Path:
@@ -59,6 +62,7 @@ class Installation:
             "MAB_HOME": str(self.root / "home"),
             "MAB_CONFIG": str(self.root / "mab.toml"),
             "MAB_HTTP": "off",
+            **self.more,
         }
 
     @asynccontextmanager
