@@ -17,11 +17,12 @@ from tests.bench.graph import graph
 from tests.bench.ground import Ground, ground
 from tests.bench.latency import latency
 from tests.bench.machine import Machine
-from tests.bench.measure import Extent
+from tests.bench.measure import QUICK, Extent
 from tests.bench.process import SideFailed
 from tests.bench.report import Report
 from tests.bench.rows import Row
 from tests.bench.waiting import waiting
+from tests.bench.worktree import worktree
 
 Bench = Callable[[Ground, Extent], AsyncIterator[Row]]
 BENCHES: Mapping[str, Bench] = {
@@ -32,6 +33,7 @@ BENCHES: Mapping[str, Bench] = {
     "footprint": footprint,
     "waiting": waiting,
     "bill": bill,
+    "worktree": worktree,
 }
 
 
@@ -40,14 +42,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(BENCHES))
     parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--quick", action="store_true", help="a hundredth: does it run at all?")
+    parser.add_argument("--quick", action="store_true", help="a thousandth: does it run at all?")
+    parser.add_argument("--part", type=float, default=1.0, help="of jobs, files, rows: 0 … 1")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--side", nargs="*", default=[], metavar="PART", help="parts of names")
     given = parser.parse_args()
     if unknown := sorted({*given.names} - {*BENCHES}):
         parser.error(f"there is no bench {unknown[0]}; there are {', '.join(BENCHES)}")
     logs.configure("error", Secrets({}))
-    extent = Extent(given.repeat, given.quick, tuple(given.side))
+    extent = Extent(given.repeat, QUICK if given.quick else given.part, tuple(given.side))
     report = asyncio.run(_run(given.names or tuple(BENCHES), extent))
     print(report.table())  # noqa: T201 - it is what this program is for
     if given.json:
@@ -59,7 +62,7 @@ async def _run(names: Sequence[str], extent: Extent) -> Report:
     """Every bench after the other; one that fails does not keep the others from being run."""
     machine = await asyncio.to_thread(Machine.here)
     began = datetime.now(UTC).isoformat(timespec="seconds")
-    report = Report(machine, began, extent.repeat)
+    report = Report(machine, began, extent.repeat, extent.part)
     async with ground() as stands:
         for name in names:
             try:

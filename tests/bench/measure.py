@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-QUICK = 1000  # the part of everything that a quick run measures: 1/1000
+QUICK = 0.001  # the part of everything that a quick run measures
 
 
 @dataclass(frozen=True)
@@ -11,8 +11,13 @@ class Extent:
     """How much a run measures."""
 
     repeat: int = 3
-    quick: bool = False
+    part: float = 1.0
     sides: tuple[str, ...] = ()  # parts of names; () = all
+
+    @property
+    def quick(self) -> bool:
+        """Whether it is only to be seen that everything runs."""
+        return self.part <= QUICK
 
     @property
     def times(self) -> range:
@@ -21,7 +26,7 @@ class Extent:
 
     def of(self, many: int) -> int:
         """How many of so many are measured."""
-        return max(many // QUICK, 1) if self.quick else many
+        return max(round(many * self.part), 1)
 
     def takes(self, side: str) -> bool:
         """Whether a side is measured."""

@@ -18,6 +18,7 @@ class Report:
     machine: Machine
     began: str  # ISO 8601, UTC
     repeat: int
+    part: float  # of what is measured as a rule; 1.0 = all
     rows: list[Row] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)  # by bench: why it gave no more rows
 
@@ -28,7 +29,9 @@ class Report:
         lines = [_cells(HEAD), _cells("---" for _ in HEAD)]
         lines += [_cells(_shown(row, better.get(row))) for row in ordered]
         notes = [f"- {bench}: {why}" for bench, why in self.failed.items()]
-        return "\n".join([str(self.machine), "", *lines, *notes, *self._remarks()])
+        return "\n".join(
+            [f"{self.machine}; part {self.part}", "", *lines, *notes, *self._remarks()]
+        )
 
     def json(self) -> str:
         """Everything, for whoever compares runs."""
