@@ -14,7 +14,7 @@ from tests.bench.sides.work import Count
 from tests.bench.tally import Tally
 
 AGENTS = 10
-STATEMENTS = 75  # for an agent that does nothing, from its claim to its notice
+STATEMENTS = 58  # for an agent that does nothing, from its claim to its notice
 WRITING, READING = 5.2, 8  # transactions
 
 
