@@ -33,9 +33,6 @@ async def test_an_agent_costs_so_many_statements(db: Database, tmp_path: Path) -
             await next(iter(worker._tasks))
     await worker.stop()
     each = sum(tally.statements.values()) / AGENTS
-    print(
-        f"{each:.1f} statements, {tally.writing / AGENTS} writing, {tally.reading / AGENTS} reading"
-    )  # noqa: T201
     assert each <= STATEMENTS
     assert tally.writing / AGENTS <= WRITING
     assert tally.reading / AGENTS <= READING

@@ -49,7 +49,7 @@ class Dbos:
     async def carry_out(self, done: Callable[[int], None]) -> None:
         """Be a worker."""
         told.append(done)
-        await asyncio.to_thread(DBOS.launch)
+        DBOS.launch()  # here, not in a thread: it runs workflows in the loop that it is launched in
         poll: dict[str, Any] = {"polling_interval_sec": POLL} if self.work.tuned else {}
         await DBOS.register_queue_async(
             QUEUE,
@@ -67,7 +67,7 @@ async def opened(work: Work) -> AsyncIterator[Peer]:
     DBOS(config={**config, "application_version": "bench", "executor_id": work.do})
     if work.do in ONLY_ENTERS:
         DBOS.listen_queues([])
-        await asyncio.to_thread(DBOS.launch)
+        DBOS.launch()  # here, not in a thread: it runs workflows in the loop that it is launched in
     yield Dbos(work)
     await asyncio.to_thread(DBOS.destroy)
 
