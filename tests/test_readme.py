@@ -80,7 +80,8 @@ def test_every_pinned_version_is_one_that_the_project_accepts() -> None:
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+(; .+)?", line) for line in lines)
     known = {_canonical(line.partition("==")[0]) for line in lines}
     project = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    groups = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *groups["test"], *groups["bench"]]
     assert {_canonical(re.split(r"[\[<>=;]", one)[0]) for one in wanted} <= known
 
 
