@@ -18,6 +18,7 @@ from tests.bench.ground import Ground, ground
 from tests.bench.latency import latency
 from tests.bench.machine import Machine
 from tests.bench.measure import QUICK, Extent
+from tests.bench.overhead import overhead
 from tests.bench.process import SideFailed
 from tests.bench.report import Report
 from tests.bench.rows import Row
@@ -34,6 +35,7 @@ BENCHES: Mapping[str, Bench] = {
     "waiting": waiting,
     "bill": bill,
     "worktree": worktree,
+    "overhead": overhead,
 }
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -19,6 +19,16 @@ from tests.bench.process import PROJECT, SideFailed, environment
 READY_SECONDS = 60.0
 
 
+def cpu_seconds(process: psutil.Process) -> float:
+    """What a process has used of the processor, its children included, those that ended too."""
+    used = 0.0
+    for each in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = each.cpu_times()
+            used += times.user + times.system + times.children_user + times.children_system
+    return used
+
+
 @dataclass(frozen=True)
 class Installation:
     """A home, a configuration and a repository, for one daemon after the other."""
@@ -30,15 +40,20 @@ class Installation:
 
     @classmethod
     async def made(
-        cls, root: Path, url: str, slack: LocalSlack, more: Mapping[str, str] | None = None
+        cls,
+        root: Path,
+        url: str,
+        slack: LocalSlack,
+        more: Mapping[str, str] | None = None,
+        configured: str = "",
     ) -> "Installation":
-        """With a repository called shop."""
+        """With a repository called shop; `configured` are more lines of its mab.toml."""
         shop = root / "shop"
         await asyncio.to_thread(repositories.create, shop)
         (root / "user").mkdir()
         (root / "mab.toml").write_text(
             f"[repos.shop]\npath = {json.dumps(str(shop))}\n"
-            f'[access]\nadmin = ["{slack.user("reviewer").id}"]\nspawn = ["*"]\n'
+            f'[access]\nadmin = ["{slack.user("reviewer").id}"]\nspawn = ["*"]\n{configured}'
         )
         return cls(root, url, slack, more or {})
 
@@ -114,8 +129,13 @@ class Daemon:
     @property
     def cpu_seconds(self) -> float:
         """What it has used of the processor so far, children included."""
+        return cpu_seconds(self.process)
+
+    @property
+    def own_cpu_seconds(self) -> float:
+        """What of it was not its children's."""
         used = self.process.cpu_times()
-        return used.user + used.system + used.children_user + used.children_system
+        return used.user + used.system
 
     def _all(self) -> list[psutil.Process]:
         return [self.process, *self.process.children(recursive=True)]

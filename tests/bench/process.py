@@ -25,7 +25,7 @@ async def told(side: str, errors: Path, **work: Any) -> dict[str, Any]:
     async with beside(side, errors, **work) as process:
         async with asyncio.timeout(LIMIT_SECONDS):
             said, _ = await process.communicate()
-        return _answer(side, process.returncode or 0, said, errors)
+        return answered(side, process.returncode or 0, said, errors)
 
 
 @asynccontextmanager
@@ -48,7 +48,8 @@ async def beside(side: str, errors: Path, **work: Any) -> AsyncIterator[asyncio.
             await process.wait()
 
 
-def _answer(side: str, code: int, said: bytes, errors: Path) -> dict[str, Any]:
+def answered(side: str, code: int, said: bytes, errors: Path) -> dict[str, Any]:
+    """What a side's program said; raises SideFailed when it did not end well."""
     lines = said.decode().strip().splitlines()
     if code or not lines:
         tail = errors.read_text(errors="replace")[-3000:]
