@@ -47,6 +47,8 @@ class Tally:
 
     def _after(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         text = " ".join(statement.split())
+        if text.startswith("BEGIN"):  # SQLite is told so in words; it is counted as a transaction
+            return
         self.statements[text] += 1
         self.seconds[text] += perf_counter() - connection.info["mab_bench_began"]
 
