@@ -20,6 +20,7 @@ from tests.bench.machine import Machine
 from tests.bench.measure import QUICK, Extent
 from tests.bench.overhead import overhead
 from tests.bench.process import SideFailed
+from tests.bench.recovery import recovery
 from tests.bench.report import Report
 from tests.bench.rows import Row
 from tests.bench.waiting import waiting
@@ -36,6 +37,7 @@ BENCHES: Mapping[str, Bench] = {
     "bill": bill,
     "worktree": worktree,
     "overhead": overhead,
+    "recovery": recovery,
 }
 
 

@@ -33,7 +33,7 @@ class Side:
 
 
 _ENDED = "SELECT count(*) FROM events WHERE name = 'request.ended' AND notify"
-_JOBS = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'succeeded'"
+_JOBS = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'job' AND status = 'succeeded'"
 _LOG = "SELECT count(*) FROM pgqueuer_log WHERE status = 'successful'"
 _FLOWS = "SELECT count(*) FROM dbos.workflow_status WHERE status = 'SUCCESS'"
 _ASYNCPG = {"driver": "asyncpg"}

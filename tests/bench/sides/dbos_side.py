@@ -1,27 +1,31 @@
-"""DBOS, as its documentation begins; tuned: its queue is polled twenty times a second."""
+"""DBOS, as its documentation begins; tuned: its queue is polled twenty times a second.
+
+Without its Conductor, workflows of a worker that is gone are gone on with by one that is started
+with the name of the first: here every worker has the same.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from dbos import DBOS, DBOSConfig
 
-from tests.bench.sides.peer import Peer, run
+from tests.bench.sides.peer import Does, Peer, run
 from tests.bench.sides.work import Work
 
 QUEUE = "jobs"
 POLL = 0.05  # seconds, tuned
 LEFT = ["ENQUEUED", "PENDING", "DELAYED"]
 ONLY_ENTERS = frozenset({"fill", "send"})
-told: list[Callable[[int], None]] = []  # workflows are functions of a module; one hears of them
+told: list[Does] = []  # workflows are functions of a module; one hears of them
 
 
 async def nothing(number: int) -> None:
     """What is done: say so."""
     for hears in told:
-        hears(number)
+        await hears(number)
 
 
 job = DBOS.workflow(name="job")(nothing)
@@ -46,9 +50,9 @@ class Dbos:
         """Whether one has not ended."""
         return len(await DBOS.list_workflows_async(status=LEFT, limit=1))
 
-    async def carry_out(self, done: Callable[[int], None]) -> None:
+    async def carry_out(self, does: Does) -> None:
         """Be a worker."""
-        told.append(done)
+        told.append(does)
         DBOS.launch()  # here, not in a thread: it runs workflows in the loop that it is launched in
         poll: dict[str, Any] = {"polling_interval_sec": POLL} if self.work.tuned else {}
         await DBOS.register_queue_async(

@@ -24,13 +24,27 @@ from bot.program import (
     open_bot,
     open_program,
     open_worker,
+    running,
 )
 from bot.secrets import Secrets
-from engine import AgentSpec, Incoming, Limits, Origin, Person, Repo, Wish, Worker, polling
+from engine import (
+    AgentSpec,
+    Incoming,
+    Limits,
+    Origin,
+    Person,
+    Poll,
+    Repo,
+    Wish,
+    Worker,
+    polling,
+)
 from engine.models import Event
 from engine.notices import NAMES, Ended
 from tests.bench.sides.bare import NoExecutor, without_worktrees
 from tests.bench.sides.here import Endless
+from tests.bench.sides.labourer import Labourer
+from tests.bench.sides.shift import up
 from tests.bench.sides.work import Count, Work, answer
 
 PEOPLE = 500
@@ -54,6 +68,7 @@ def given(work: Work) -> Given:
         ),
         http="off",
         access=Access(admin=(slack.get("admin", "U0"),), spawn=("*",)),
+        poll=Poll(lease_seconds=work.lease) if work.lease else Poll(),
         slack_api_url=slack.get("url", "http://127.0.0.1:9/"),
     )
     logs.configure(settings.log_level, secrets)
@@ -179,7 +194,22 @@ async def working(
         yield
 
 
-DOES = {"fill": fill, "drain": drain, "both": both, "serve": serve, "speak": speak, "hold": hold}
+async def labour(work: Work) -> Any:
+    """A worker as it comes, worktrees and all, whose agents are programs; until it is killed."""
+    async with running(given(work), lambda _: Labourer(work), speaks=False):
+        up(work)
+        await asyncio.Event().wait()
+
+
+DOES = {
+    "labour": labour,
+    "fill": fill,
+    "drain": drain,
+    "both": both,
+    "serve": serve,
+    "speak": speak,
+    "hold": hold,
+}
 
 if __name__ == "__main__":
     todo = Work.given()

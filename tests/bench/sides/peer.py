@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from time import perf_counter, time
 from typing import Any, Protocol
 
+from tests.bench.sides.shift import laboured, up
 from tests.bench.sides.work import Count, Work, answer
 
 CHUNK = 1000  # jobs that are entered at once where many are
 SETTLE_SECONDS = 4.0  # for a worker to become idle before the first job comes
+
+
+Does = Callable[[int], Awaitable[None]]  # carries out a job, known by its number
 
 
 class Peer(Protocol):
@@ -24,7 +29,7 @@ class Peer(Protocol):
     async def left(self) -> int:
         """How many jobs are not recorded as ended; some number above 0 will do."""
 
-    async def carry_out(self, done: Callable[[int], None]) -> None:
+    async def carry_out(self, does: Does) -> None:
         """Be a worker until cancelled."""
 
 
@@ -56,7 +61,7 @@ async def _drain(work: Work, peer: Peer) -> Any:
     """Carry out what is there."""
     count = Count(work.jobs)
     began = perf_counter()
-    working = asyncio.create_task(peer.carry_out(count))
+    working = asyncio.create_task(peer.carry_out(count.take))
     found = await count.acknowledged(peer.left, began, working)
     await _ended(working)
     return found
@@ -65,7 +70,7 @@ async def _drain(work: Work, peer: Peer) -> Any:
 async def _serve(work: Work, peer: Peer) -> Any:
     """Be idle but for what another process puts in; when each job began, by its number."""
     count = Count(work.jobs)
-    working = asyncio.create_task(peer.carry_out(count))
+    working = asyncio.create_task(peer.carry_out(count.take))
     await count.all_of(working)
     await _ended(working)
     return {"began": sorted(count.began.items())}
@@ -81,6 +86,12 @@ async def _both(work: Work, peer: Peer) -> Any:
     """The two in one process."""
     served, sent = await asyncio.gather(_serve(work, peer), _send(work, peer))
     return served | sent
+
+
+async def _labour(work: Work, peer: Peer) -> Any:
+    """Have a program carry out each job, until this process is killed."""
+    up(work)
+    await peer.carry_out(partial(laboured, work))
 
 
 async def paced(work: Work, enter: Callable[[int], Awaitable[Any]]) -> list[float]:
@@ -104,4 +115,5 @@ DOES: dict[str, Do] = {
     "serve": _serve,
     "send": _send,
     "both": _both,
+    "labour": _labour,
 }

@@ -1,11 +1,14 @@
 """PgQueuer on psycopg or asyncpg; tuned: batches as large as the concurrency, twice as many jobs.
 
 Its own limit of concurrency is that of all jobs that were picked, and has to be two batches.
+A job whose worker has fallen silent is taken by whoever looks for work: every 30 seconds where
+nothing wakes it, tuned: every second.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -15,7 +18,7 @@ from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
-from tests.bench.sides.peer import Peer, run
+from tests.bench.sides.peer import Does, Peer, run
 from tests.bench.sides.work import Work
 
 LEFT = "SELECT count(*) AS left FROM pgqueuer"
@@ -44,15 +47,15 @@ class PgQueuer:
         rows: list[dict[str, Any]] = await self.beside.fetch(LEFT)
         return int(rows[0]["left"])
 
-    async def carry_out(self, done: Callable[[int], None]) -> None:
+    async def carry_out(self, does: Does) -> None:
         """Be a worker."""
 
         async def job(job: Job) -> None:
-            done(int(job.payload or b"0"))
+            await does(int(job.payload or b"0"))
 
         manager = QueueManager(Queries(self.driver))
         manager.entrypoint("job")(job)
-        await manager.run(**settings(self.work))
+        await manager.run(**settings(self.work), **beats(self.work))
 
 
 def settings(work: Work) -> dict[str, Any]:
@@ -61,6 +64,14 @@ def settings(work: Work) -> dict[str, Any]:
         return {"batch_size": work.concurrency, "max_concurrent_tasks": 2 * work.concurrency}
     batch = min(10, max(work.concurrency // 2, 1))
     return {"batch_size": batch, "max_concurrent_tasks": max(work.concurrency, 2)}
+
+
+def beats(work: Work) -> dict[str, Any]:
+    """After how long a silence a job is another one's, and how often an idle worker looks."""
+    if not work.lease:
+        return {}
+    silent = {"heartbeat_timeout": timedelta(seconds=work.lease)}
+    return {**silent, "dequeue_timeout": timedelta(seconds=1)} if work.tuned else silent
 
 
 @asynccontextmanager

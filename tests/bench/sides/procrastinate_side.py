@@ -1,16 +1,24 @@
-"""Procrastinate, as its documentation begins; tuned: a pool with room for every job."""
+"""Procrastinate, as its documentation begins; tuned: a pool with room for every job.
 
-from collections.abc import AsyncIterator, Callable, Sequence
+Jobs of a worker that has fallen silent are tried again by a task of the application's own, which
+is looked for every ten minutes as in its documentation; tuned: every second.
+"""
+
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from procrastinate import App, PsycopgConnector
 
-from tests.bench.sides.peer import Peer, run
+from tests.bench.sides.peer import Does, Peer, run
 from tests.bench.sides.work import Work
 
-LEFT = "SELECT count(*) AS left FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+LEFT = (
+    "SELECT count(*) AS left FROM procrastinate_jobs"
+    " WHERE task_name = 'job' AND status IN ('todo', 'doing')"
+)
+LOOKS, LOOKS_TUNED = "*/10 * * * *", "* * * * * *"
 
 
 @dataclass(frozen=True)
@@ -37,15 +45,30 @@ class Procrastinate:
         """How many have not ended."""
         return int((await self.app.connector.execute_query_one_async(LEFT))["left"])
 
-    async def carry_out(self, done: Callable[[int], None]) -> None:
+    async def carry_out(self, does: Does) -> None:
         """Be a worker."""
 
         async def job(number: int) -> None:
-            done(number)
+            await does(number)
 
         self.app.task(name="job")(job)
         many = self.work.concurrency
-        await self.app.run_worker_async(concurrency=many, install_signal_handlers=False)
+        beats = self._mended() if self.work.lease else {}
+        await self.app.run_worker_async(concurrency=many, install_signal_handlers=False, **beats)
+
+    def _mended(self) -> dict[str, Any]:
+        """Have jobs of a silent worker tried again; how often a worker says that it lives."""
+        lease, manager = self.work.lease, self.app.job_manager
+
+        async def mend(timestamp: int) -> None:
+            for job in await manager.get_stalled_jobs(
+                task_name="job", seconds_since_heartbeat=lease
+            ):
+                await manager.retry_job(job)
+
+        task = self.app.task(name="mend", queueing_lock="mend")(mend)
+        self.app.periodic(cron=LOOKS_TUNED if self.work.tuned else LOOKS)(task)
+        return {"update_heartbeat_interval": lease / 3, "stalled_worker_timeout": lease}
 
 
 @asynccontextmanager

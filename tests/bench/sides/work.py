@@ -27,6 +27,10 @@ class Work:
     slack: Mapping[str, str] = field(
         default_factory=dict
     )  # how it is reached: url, bot, app, admin
+    lease: float = 0.0  # seconds without a word after which a worker's runs are taken from it
+    who: str = ""  # which worker it is, of several
+    log: str = ""  # file: what runs say, of all workers
+    go: str = ""  # file: once it is there, this worker's runs end
 
     @classmethod
     def given(cls) -> "Work":
@@ -54,6 +58,10 @@ class Count:
         self.done += 1
         if self.done >= self.jobs:
             self.every.set()
+
+    async def take(self, number: int) -> None:
+        """Carry out a job: there is nothing to do but to count it."""
+        self(number)
 
     async def all_of(self, running: asyncio.Task[Any] | None = None) -> None:
         """Wait until every job was carried out; a worker that ends before raises what it did."""
