@@ -23,6 +23,7 @@ from tests.bench.process import SideFailed
 from tests.bench.recovery import recovery
 from tests.bench.report import Report
 from tests.bench.rows import Row
+from tests.bench.slack import slack
 from tests.bench.waiting import waiting
 from tests.bench.worktree import worktree
 
@@ -38,6 +39,7 @@ BENCHES: Mapping[str, Bench] = {
     "worktree": worktree,
     "overhead": overhead,
     "recovery": recovery,
+    "slack": slack,
 }
 
 

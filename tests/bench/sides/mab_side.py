@@ -29,6 +29,7 @@ from bot.program import (
 from bot.secrets import Secrets
 from engine import (
     AgentSpec,
+    Executor,
     Incoming,
     Limits,
     Origin,
@@ -105,7 +106,7 @@ async def drain(work: Work) -> Any:
     count = Count(work.jobs)
     async with open_program(given(work)) as program:
         began = perf_counter()
-        async with working(program, count, work.home):
+        async with working(program, NoExecutor(count), work.home):
             return await count.acknowledged(lambda: unended(program, work.jobs), began)
 
 
@@ -130,7 +131,7 @@ async def _serving(work: Work, *, speaks: bool) -> Any:
     count = Count(work.jobs)
     async with (
         open_program(given(work)) as program,
-        working(program, count, work.home, speaks=speaks),
+        working(program, NoExecutor(count), work.home, speaks=speaks),
     ):
         await count.all_of()
         await _told(program, work.jobs)
@@ -179,13 +180,13 @@ async def _told(program: Program, jobs: int) -> None:
 
 @asynccontextmanager
 async def working(
-    program: Program, count: Count, home: Path, *, speaks: bool = False
+    program: Program, executor: Executor, home: Path, *, speaks: bool = False
 ) -> AsyncIterator[None]:
-    """All that `mab worker` does, or `mab serve`, with agents that do nothing."""
+    """All that `mab worker` does, or `mab serve`, with this executor and without worktrees."""
     async with AsyncExitStack() as stack:
         if speaks:
             await stack.enter_async_context(open_bot(program))
-        worker = await stack.enter_async_context(open_worker(program, NoExecutor(count)))
+        worker = await stack.enter_async_context(open_worker(program, executor))
         without_worktrees(worker, home)
         program.add("figures", program.look, FIGURES_SECONDS)
         program.add("inquiries", program.engine.decisions.tick, INQUIRIES_SECONDS)
