@@ -24,11 +24,12 @@ from tests.bench.field import SIDES, Stock, stocked
 from tests.bench.ground import Ground
 from tests.bench.measure import Extent
 from tests.bench.process import SideFailed
-from tests.bench.rows import Row, collected
+from tests.bench.rows import Row, collected, is_ours
 from tests.bench.scene import FIRST, RUNS, SECOND, SETTLE_SECONDS, Process, Scene
 
 LEASE = 30.0  # seconds; what procrastinate and pgqueuer have by themselves (ours: 60)
 QUICK_LEASE = 6.0
+FAILED = "SELECT count(*) FROM runs WHERE outcome = 'failed'"
 MOST_SECONDS = 700.0  # until all are begun again: ten minutes, and some leases
 RARELY = "procrastinate"  # looks every ten minutes, for which a quick run does not wait
 NOTES = {
@@ -67,6 +68,9 @@ async def _once(
     copy, home = await ground.copy(stock.database, stock.file), ground.home()
     await asyncio.to_thread(repositories.create, home / "shop")
     found = await happens(Scene(stock.side, copy, home, stock.errors, lease))
+    if is_ours(stock.side.name):  # a failed attempt is followed by a pause: it explains seconds
+        case = next(iter(found)).partition(",")[0]
+        found[f"{case}, failed beside attempts"] = await copy.counted(FAILED)
     await copy.removed()
     return found
 
