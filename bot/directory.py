@@ -52,7 +52,7 @@ class Directory:
     async def ours(self) -> Ours:
         """Who we are, and which bots are listened to."""
         me = await self.me()
-        return Ours(me["user_id"], me["team_id"], self.named)
+        return Ours(me["user_id"], me["team_id"], self.named - {me.get("bot_id", "")})
 
     async def account(self, user: str) -> Account:
         """A user, by id; one that Slack does not know is a stranger."""

@@ -172,10 +172,9 @@ def on_disk(world: World) -> Iterator[Violation]:
             yield Violation("c", f"worktree {path.name}", f"is left in {path.parents[1].name}")
     for path in sorted(place.scratch.glob("*")):
         yield Violation("c", f"temporary {path.name}", "is left")
-    known = repositories.git(place.shop, "worktree", "list", "--porcelain").splitlines()
-    for line in known:
-        name = line.removeprefix("worktree ")
-        if name != line and Path(name) not in kept:
+    named = {run.workspace for run in world.books.runs}  # others: see `orphans`
+    for line in repositories.git(place.shop, "worktree", "list", "--porcelain").splitlines():
+        if line.removeprefix("worktree ") in named:
             yield Violation("c", line, "git still knows it")
 
 

@@ -8,8 +8,6 @@ pytestmark = ONE_DATABASE
 
 async def test_a_recorded_command_waits_until_slack_answers_again(world: World) -> None:
     await world.begins()
-    await world.says("/agent help")  # from then on Bolt knows the token
-    await world.told("you", "/agent spawn")
     before = len(world.slack.calls)
     world.slack.revokes_token()
     asked = await world.slack.says("you", "random", "@agent write a poem")
@@ -18,6 +16,17 @@ async def test_a_recorded_command_waits_until_slack_answers_again(world: World) 
     assert is_card((await world.thread(asked, 2, "random"))[1])
     said = [shown(message) for message in world.slack.ephemerals("you")]
     assert not [text for text in said if "could not be recorded" in text]
+
+
+async def test_what_cannot_be_recorded_is_not_acknowledged_by_bolt_either(world: World) -> None:
+    await world.begins()
+    fault = world.slack.faults.server_errors("auth.test", times=None)  # nobody has asked yet
+    answer = await world.slack.commands("you", "general", "/agent spawn write a poem")
+    assert not answer.ok
+    world.slack.faults.clear(fault)
+    assert (await world.slack.commands("you", "general", "/agent spawn write a song")).ok
+    await world.until(world.terminals)
+    assert [view.task for view in await world.agents()] == ["write a song"]
 
 
 def refused(world: World, since: int) -> int:
