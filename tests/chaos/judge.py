@@ -172,7 +172,7 @@ def on_disk(world: World) -> Iterator[Violation]:
             yield Violation("c", f"worktree {path.name}", f"is left in {path.parents[1].name}")
     for path in sorted(place.scratch.glob("*")):
         yield Violation("c", f"temporary {path.name}", "is left")
-    named = {run.workspace for run in world.books.runs}  # others: see `orphans`
+    named = {run.workspace for run in world.books.runs} - {""}  # others: see `orphans`
     for line in repositories.git(place.shop, "worktree", "list", "--porcelain").splitlines():
         if line.removeprefix("worktree ") in named:
             yield Violation("c", line, "git still knows it")

@@ -158,6 +158,7 @@ class Storm:
         began = moved = time.monotonic()
         before = ""
         while time.monotonic() - moved < self.weather.patience:
+            self.place.slack.parts.events.retry_now()
             await self.people.answer_all()
             await asyncio.sleep(1.0)
             world = await World.of(self.place)
