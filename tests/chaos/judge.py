@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.places import channel_of
 from engine.models import Node
 from engine.states import InquiryStatus, Kind, Status
 from tests import repositories
@@ -132,7 +133,7 @@ def told(world: World) -> Iterator[Violation]:
             if ts not in world.place.excused:
                 yield Violation("e", about, f"delivered as {ts}, and not on the wall")
     for flow in world.books.workflows:
-        channel, root = flow.place.partition("/")[2], flow.thread or ""
+        channel, root = channel_of(flow.place), flow.thread or ""
         ids = [posted.id for posted in world.wall.thread(channel, root)]
         if ids != sorted(ids):
             yield Violation("e", f"w{flow.id}", f"notices hang in the order {ids}")
