@@ -19,8 +19,10 @@ from sqlalchemy import ColumnElement, literal_column, or_, select, update
 from engine import killed_git
 from engine.clock import now
 from engine.endings import tell_rescue
+from engine.git import GitError
 from engine.leases import RunKey
 from engine.models import Node, Run
+from engine.old_branches import OldBranches
 from engine.repos import RepositoryError
 from engine.retention import Retention
 from engine.room import GIB, lacking
@@ -71,6 +73,7 @@ class Janitor:
     active: Callable[[], Collection[Path]]  # worktrees in which this process is at work
     scratch: Scratch
     retention: Retention
+    branches: OldBranches
     clock: Callable[[], float] = monotonic
     survey: Survey = field(default_factory=Survey)
 
@@ -114,12 +117,13 @@ class Janitor:
             )  # fmt: skip
 
     async def _sweep_repositories(self) -> None:
-        """Take away what killed sandboxes have left in the repositories."""
+        """Take away what killed sandboxes have left in the repositories, and old branches."""
         for name in self.settings.repos:
-            with suppress(RepositoryError):  # its next agent will say so
+            with suppress(RepositoryError, GitError):  # its next agent will say so
                 repo = await self.workshop.repos.open(name)
                 await self.workshop.mounts.sweep(repo.git_dir)
                 await asyncio.to_thread(killed_git.sweep, repo.git_dir)
+                await self.branches.sweep(repo)
 
     async def _live(self) -> Live:
         """The runs that have not ended, on any host."""

@@ -19,6 +19,7 @@ from engine.executor import Executor, Usage
 from engine.janitor import Janitor
 from engine.leases import Leases
 from engine.masking import Mask
+from engine.old_branches import OldBranches
 from engine.processes import host_identity
 from engine.repos import Repos
 from engine.retention import Retention
@@ -109,7 +110,8 @@ def make_janitor(worker: Worker) -> Janitor:
     retention = Retention(db, tools.settings.limits.keep_days)
     scratch = Scratch(Path(gettempdir()), Path(tools.environment["HOME"]), worktrees.root)
     common = (db, tools.host, tools.workshop, tools.settings, tools.trays, active)
-    return Janitor(*common, scratch, retention)
+    branches = OldBranches(db, tools.settings.limits.keep_branches_days)
+    return Janitor(*common, scratch, retention, branches)
 
 
 def hidden_from_agents(settings: Settings, outside: Outside) -> tuple[Path, ...]:

@@ -156,18 +156,20 @@ class Storm:
         Gives the seconds that it took.
         """
         began = moved = time.monotonic()
-        before = ""
+        before, waiting = "", list[str]()
         while time.monotonic() - moved < self.weather.patience:
             self.place.slack.parts.events.retry_now()
             await self.people.answer_all()
             await asyncio.sleep(1.0)
             world = await World.of(self.place)
-            if not unsettled(world):
+            waiting = unsettled(world)
+            if not waiting:
                 break
             if (now := progress(world)) != before:
                 before, moved = now, time.monotonic()
         else:
-            self.found.append(Violation("f", "the installation", "does not settle"))
+            fact = f"does not settle: {', '.join(waiting)}"
+            self.found.append(Violation("f", "the installation", fact))
         return time.monotonic() - began
 
     async def _sweeps(self) -> None:

@@ -20,6 +20,7 @@ from engine.dag import WorkflowSpec
 from engine.figures import figures
 from engine.janitor import Janitor
 from engine.leases import Offer
+from engine.old_branches import OldBranches
 from engine.retention import DAY, Retention
 from engine.scratch import Scratch
 from engine.sessions import Sessions
@@ -146,8 +147,9 @@ async def _live(ledger: LedgerWorld) -> list[m.Run]:
 def _janitor(ledger: LedgerWorld, home: Path) -> Janitor:
     settings = ledger.workflows.settings
     shop, trays = composition.workshop(settings), Trays(home)
-    scratch, retention = Scratch(home, home, home), Retention(ledger.db, HALF)
-    return Janitor(ledger.db, "host", shop, settings, trays, list, scratch, retention)
+    kept = Retention(ledger.db, HALF), OldBranches(ledger.db, HALF)
+    scratch = Scratch(home, home, home)
+    return Janitor(ledger.db, "host", shop, settings, trays, list, scratch, *kept)
 
 
 def _bots(ledger: LedgerWorld) -> Ticks:
