@@ -24,6 +24,7 @@ class Beat:
 
     name: str
     tick: Callable[[], Awaitable[None]]
+    prompt: bool = True  # whoever has news wakes it; else it is for the poll alone
     last: float = field(default_factory=monotonic)  # when the last tick ended
     polled: float = field(default_factory=monotonic)  # when the scheduler called last
     _again: bool = False

@@ -18,13 +18,13 @@ HISTORY = {"conversations.history", "conversations.replies"}
 async def is_heard(world: World) -> None:
     """Wait until the ledger has a note that people are heard, and nothing is missed."""
     assert world.program is not None
-    db, program = world.program.engine.db, world.program
+    db = world.program.engine.db
     heard = select(HearingRow.id).where(
         HearingRow.heard_at.is_not(None), HearingRow.missed_since.is_(None)
     )
 
     async def noted() -> bool:
-        program.wake()
+        world.beat("hearing").wake()
         async with db.reading() as session:
             return await session.scalar(heard) is not None
 
