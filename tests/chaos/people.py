@@ -12,7 +12,7 @@ from bot.local.payloads import labels
 from bot.local.validation import Refused
 from tests.chaos import graphs
 from tests.chaos.place import Place
-from tests.chaos.plays import ASK, FAIL, OPTIONS, WORD
+from tests.chaos.plays import ASK, FAIL, OPTIONS, TELL, WORD
 from tests.chaos.site import APPROVERS, CHANNELS
 
 ASKERS = ("you", "teammate")
@@ -132,6 +132,8 @@ class People:
             parts.append(ASK)
         if self.chance.random() < 0.12:
             parts.append(FAIL)
+        if self.chance.random() < 0.25:
+            parts.append(TELL)
         return " ".join(parts)
 
     def _who(self) -> tuple[str, str]:

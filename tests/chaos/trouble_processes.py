@@ -16,7 +16,7 @@ from tests.chaos.place import Place
 from tests.chaos.sights import children, of_agents
 from tests.processes.conftest import Running
 
-LOOKS, PAUSE = 40, 0.1  # for something that is to be struck: as often, with seconds between
+PAUSE = 0.1  # seconds between two looks
 SHELLS = frozenset({"bash", "sh", "zsh", "sleep", "bwrap"})
 PATIENCE = 15.0  # seconds for a program to come to its failpoint
 Find = Callable[[Place], Sequence[psutil.Process]]
@@ -68,7 +68,7 @@ def _alive(programs: Sequence[Running]) -> list[psutil.Process]:
 
 async def _one(place: Place, find: Find, chance: Random) -> psutil.Process | None:
     """One of them, once there is one."""
-    for _ in range(LOOKS):
+    for _ in range(int(place.patience / PAUSE)):
         if found := await asyncio.to_thread(find, place):
             return chance.choice(list(found))
         await asyncio.sleep(PAUSE)
