@@ -48,7 +48,10 @@ class World:
 async def judge(place: Place, asked: Sequence[Asked]) -> list[Violation]:
     """Every violation that can be seen when everything has settled."""
     world = await World.of(place)
-    pure = [*accepted(world, asked), *terminal(world), *owners(world), *told(world), *left(world)]
+    pure = [
+        *accepted(world, asked), *terminal(world), *owners(world), *told(world),
+        *answered(world), *left(world),
+    ]  # fmt: skip
     return [*pure, *await asyncio.to_thread(lambda: [*on_disk(world), *works(world)])]
 
 
@@ -140,6 +143,19 @@ def told(world: World) -> Iterator[Violation]:
         gone = str((flow.card or {}).get("ts")) in world.place.excused
         if not (gone or flow.id in world.parked or shown.get(("mab_card", flow.id))):
             yield Violation("e", f"w{flow.id}", "its card is not on the wall")
+
+
+def answered(world: World) -> Iterator[Violation]:
+    """(e) What has been decided asks nobody any more."""
+    shown = world.wall.by_mark()
+    closed = {inquiry.id for inquiry in world.books.inquiries if inquiry.closed_at is not None}
+    for notice in world.books.notices:
+        if notice.name != "inquiry.opened" or notice.inquiry_id not in closed:
+            continue
+        for copy in shown.get(("mab_notice", notice.id), ()):
+            if copy.buttons and notice.workflow_id not in world.parked:
+                fact = f"is closed, and still asks: {', '.join(copy.buttons)}"
+                yield Violation("e", f"inquiry {notice.inquiry_id} of w{notice.workflow_id}", fact)
 
 
 def left(world: World) -> Iterator[Violation]:

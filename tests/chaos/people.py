@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from bot.local import Message
+from bot.local.interactions import Answer
 from bot.local.payloads import labels
 from bot.local.validation import Refused
 from tests.chaos import graphs
@@ -104,7 +105,6 @@ class People:
 
     async def _press(self, message: Message) -> None:
         """Press a button, sometimes twice at once."""
-        self._tries[message.ts] += 1
         self._pressed[message.ts] = asyncio.get_running_loop().time()
         choice = self._choice(message)
         if choice is None:
@@ -114,7 +114,9 @@ class People:
         self._count("double click" if times == 2 else "click")
         shown, who = message.copy(), self.chance.choice(APPROVERS)
         presses = [self.place.slack.presses(who, shown, name) for _ in range(times)]
-        await asyncio.gather(*presses, return_exceptions=True)
+        answers = await asyncio.gather(*presses, return_exceptions=True)
+        if any(isinstance(answer, Answer) and answer.ok for answer in answers):
+            self._tries[message.ts] += 1  # else Slack has said that it did not work
 
     def _count(self, deed: str) -> None:
         self.done[deed] = self.done.get(deed, 0) + 1

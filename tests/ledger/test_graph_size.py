@@ -24,7 +24,7 @@ from tests.ledger.story import Story, good
 
 pytestmark = pytest.mark.timeout(300)
 LARGE = ("nodes", "needs", "events")
-STATEMENTS = 14  # of a delivery whose card lists all nodes
+STATEMENTS = 13  # of a delivery whose card lists all nodes
 SMALL = ("requests", "inquiries", "runs")  # here: a server reads such a table as a whole
 
 
