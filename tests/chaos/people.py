@@ -60,7 +60,7 @@ class People:
         """Ask for things until cancelled."""
         deeds = (
             *[self._spawn] * 5, *[self.mention] * 3, *[self._workflow] * 2,
-            *[self._reply] * 2, self._cancel, self._retry,
+            *[self._reply] * 2, *[self._picture] * 2, self._cancel, self._retry,
         )  # fmt: skip
         while True:
             deed = self.chance.choice(deeds)
@@ -134,7 +134,7 @@ class People:
             parts.append(ASK)
         if self.chance.random() < 0.12:
             parts.append(FAIL)
-        if self.chance.random() < 0.25:
+        if self.chance.random() < 0.5:
             parts.append(TELL)
         return " ".join(parts)
 
@@ -187,6 +187,9 @@ class People:
 
     async def _retry(self) -> None:
         await self._one_of("Retry")
+
+    async def _picture(self) -> None:
+        await self._one_of("Show graph")
 
     async def _one_of(self, *names: str) -> None:
         """Press one of the buttons of these names, anywhere."""

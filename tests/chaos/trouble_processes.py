@@ -131,10 +131,17 @@ class AtPoint:
         old.signal(signal.SIGKILL)
         new = await _replaced(programs, number, old)
         if new is None:
+            place.restart.clear()
             return False
-        if self.point in OF_TAKING_OVER:
-            await self._lose(place, new)
-        return await self._sprung(new, place, chance)
+        sprung = False
+        try:
+            if self.point in OF_TAKING_OVER:
+                await self._lose(place, new)
+            sprung = await self._sprung(new, place, chance)
+        finally:
+            if not sprung:  # or it would stand still when nobody has it go on
+                _ends(new)
+        return sprung
 
     async def _lose(self, place: Place, new: Running) -> None:
         """Have the other worker lose what it runs, once this one serves."""
@@ -155,6 +162,11 @@ class AtPoint:
                 return _goes_on(new)
             await asyncio.sleep(PAUSE)
         return False
+
+
+def _ends(program: Running) -> None:
+    with suppress(ProcessLookupError):
+        program.signal(signal.SIGKILL)
 
 
 def _goes_on(program: Running) -> bool:

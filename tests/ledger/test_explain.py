@@ -26,6 +26,7 @@ from engine.scratch import Scratch
 from engine.sessions import Sessions
 from engine.spec import Origin, Person
 from engine.store import Database
+from engine.survivors import Survivors
 from engine.trays import Trays
 from tests.ledger.conftest import ALICE, LedgerWorld, ledger_of
 from tests.ledger.crowd import AGE, Crowd
@@ -148,8 +149,8 @@ def _janitor(ledger: LedgerWorld, home: Path) -> Janitor:
     settings = ledger.workflows.settings
     shop, trays = composition.workshop(settings), Trays(home)
     kept = Retention(ledger.db, HALF), OldBranches(ledger.db, HALF)
-    scratch = Scratch(home, home, home)
-    return Janitor(ledger.db, "host", shop, settings, trays, list, scratch, *kept)
+    sweeps = Scratch(home, home, home), Survivors(home)
+    return Janitor(ledger.db, "host", shop, settings, trays, list, *sweeps, *kept)
 
 
 def _bots(ledger: LedgerWorld) -> Ticks:
