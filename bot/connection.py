@@ -11,6 +11,8 @@ import aiohttp
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.discretion import DiscreetClient
 from engine import Mask
@@ -70,9 +72,22 @@ class Fresh:
         await self.session.close()
 
 
+class Listener(AsyncSocketModeHandler):
+    """What hears on one connection."""
+
+    async def handle(  # type: ignore[override] # as in the class itself
+        self, client: SocketModeClient, req: SocketModeRequest
+    ) -> None:
+        """Hear and acknowledge; when the connection ends in between, Slack sends it again."""
+        try:
+            await super().handle(client, req)
+        except ConnectionError:
+            log.info("connection lost before the acknowledgement", envelope=req.envelope_id)
+
+
 def connection(app: AsyncApp, app_token: str) -> AsyncSocketModeHandler:
     """One connection, not made yet."""
-    made = AsyncSocketModeHandler(app, app_token)
+    made = Listener(app, app_token)
     client = made.client
     fresh = Fresh(client.aiohttp_client_session, client.issue_new_wss_url)
     client.aiohttp_client_session = cast(aiohttp.ClientSession, fresh)
