@@ -1,7 +1,6 @@
 """The Bolt app: verify, record, acknowledge. Nothing else happens while Slack waits."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import structlog
 from prometheus_client import Histogram
 from slack_bolt.app.async_app import AsyncApp
-from slack_bolt.async_app import AsyncAck
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
@@ -19,7 +17,6 @@ from bot.places import place_of
 from engine import Engine, Incoming, Origin, is_passing
 
 RECORD_SECONDS = 2.5  # of Slack's 3; what is not committed by then is not acknowledged
-EVERYTHING = re.compile(".*", re.DOTALL)
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -67,21 +64,14 @@ class Intake:
 
 
 def build(client: AsyncWebClient, intake: Intake) -> AsyncApp:
-    """The app: one middleware records, and one listener for everything acknowledges."""
-    app = AsyncApp(client=client, request_verification_enabled=False)
+    """The app: one middleware records and acknowledges; there is nothing for listeners to do.
 
-    @app.middleware
-    async def record(
-        req: AsyncBoltRequest,
-        next: Callable[[], Awaitable[BoltResponse]],  # noqa: A002
-    ) -> BoltResponse:
-        if await intake(req.body):
-            return await next()
-        return BoltResponse(status=503)  # Socket Mode acknowledges nothing but 200
+    It stands before Bolt's authorization, which asks Slack who we are at the first request, and
+    acknowledges that unheard when Slack does not answer.
+    """
 
-    async def acknowledge(ack: AsyncAck) -> None:
-        await ack()
+    async def record(req: AsyncBoltRequest) -> BoltResponse:
+        # Socket Mode acknowledges nothing but 200
+        return BoltResponse(status=200 if await intake(req.body) else 503)
 
-    for listens in (app.command, app.event, app.action, app.shortcut, app.view, app.options):
-        listens(EVERYTHING)(acknowledge)
-    return app
+    return AsyncApp(client=client, before_authorize=record, request_verification_enabled=False)

@@ -1,9 +1,9 @@
 """Catching up: what people said while nobody heard it, looked up once for each gap.
 
 Slack sends an event again for some minutes. What was said in a longer gap, or while the ledger
-was away, is read from the history of the channels where people speak with us, and recorded under
-the key that its event would have had. Commands and buttons are not looked up: Slack has shown
-people that they did not work.
+was away, is read from the history of the channels that the bot is in, and recorded under the key
+that its event would have had. Commands and buttons are not looked up: Slack has shown people that
+they did not work.
 """
 
 import asyncio
@@ -19,16 +19,20 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.connection import Sockets
 from bot.pace import Bucket
 from bot.places import channel_of
-from bot.posting import Trouble, understood
+from bot.posting import Failure, Trouble, understood
 from engine import Engine
 
 NOTE_SECONDS = 10.0  # between two notes that people are heard
 MARGIN = 60.0  # seconds before a gap that are read as well: its beginning is not known exactly
 PAGE = 200  # messages
 PAGES = 5  # of one channel or thread
+CHANNELS = 100  # of each sort, beside those where agents have worked
+SORTS = ("im", "public_channel,private_channel")
 CALLS = 30.0  # a minute; Slack allows about 50
 BURST = 10.0
 CANNOT_BE_READ = frozenset({Trouble.CLOSED, Trouble.UNTHREADED, Trouble.GONE})
+# An installation that lists no channels: an older app, or one for a whole organisation.
+CANNOT_BE_LISTED = frozenset({"missing_scope", "missing_argument"})
 Said = Mapping[str, Any]
 Method = Callable[..., Awaitable[Any]]
 log = structlog.stdlib.get_logger(__name__)
@@ -70,28 +74,41 @@ class CatchUp:
     async def _missed(self, oldest: float) -> AsyncIterator[dict[str, Any]]:
         """What was said in our channels, and in the threads that are of today."""
         threads = {(channel_of(o.place), o.thread) for o in await self.engine.hearing.threads()}
-        for place in await self.engine.hearing.places():
-            channel = channel_of(place)
-            async for said in self._pages(
-                self.client.conversations_history, oldest, channel=channel
-            ):
+        ours = [channel_of(place) for place in await self.engine.hearing.places()]
+        for channel in dict.fromkeys([*ours, *await self._joined()]):
+            where = {"channel": channel, "oldest": f"{oldest:.6f}"}
+            async for said in self._pages(self.client.conversations_history, **where):
                 yield _event(said, channel)
-                if said.get("reply_count"):
+                if said.get("reply_count") and (channel in ours or _may_be_to_us(said, channel)):
                     threads.add((channel, str(said["ts"])))
         for channel, thread in sorted(threads, key=str):
-            where = {"channel": channel, "ts": thread}
-            async for said in self._pages(self.client.conversations_replies, oldest, **where):
+            where = {"channel": channel, "oldest": f"{oldest:.6f}"}
+            async for said in self._pages(self.client.conversations_replies, ts=thread, **where):
                 if said["ts"] != thread:
                     yield _event(said, channel)
 
-    async def _pages(self, read: Method, oldest: float, **where: Any) -> AsyncIterator[Said]:
-        """The messages of a channel or thread since then; of one that is closed there is none."""
+    async def _joined(self) -> list[str]:
+        """The channels and direct messages that the bot is in, as many as are looked at."""
+        found: list[str] = []
+        for sort in SORTS:
+            options = {"types": sort, "exclude_archived": True}
+            pages = self._pages(self.client.users_conversations, "channels", **options)
+            some = [str(channel["id"]) async for channel in pages]
+            if len(some) > CHANNELS:
+                log.warning("not all channels are looked up", sort=sort, channels=len(some))
+            found += some[:CHANNELS]
+        return found
+
+    async def _pages(
+        self, read: Method, key: str = "messages", **where: Any
+    ) -> AsyncIterator[Said]:
+        """What Slack lists; of what is closed to us there is nothing."""
         cursor = ""
         for _ in range(PAGES):
             options = {**where, "cursor": cursor} if cursor else where
-            answer = await self._call(read, oldest=f"{oldest:.6f}", limit=PAGE, **options)
-            for said in answer.get("messages") or ():
-                yield said
+            answer = await self._call(read, limit=PAGE, **options)
+            for each in answer.get(key) or ():
+                yield each
             cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
                 return
@@ -108,14 +125,24 @@ class CatchUp:
                 answer: Mapping[str, Any] = (await read(**options)).data
             except Exception as error:
                 failure = understood(error)
-                if failure and failure.trouble in CANNOT_BE_READ:
-                    log.info("not looked up", channel=options["channel"], reason=failure.reason)
+                if failure and _is_closed(failure):
+                    where = options.get("channel") or options.get("types")
+                    log.info("not looked up", where=where, reason=failure.reason)
                     return {}
                 if not (failure and failure.retry_after):
                     raise
                 self.pace.empty(failure.retry_after)
             else:
                 return answer
+
+
+def _is_closed(failure: Failure) -> bool:
+    return failure.trouble in CANNOT_BE_READ or failure.reason in CANNOT_BE_LISTED
+
+
+def _may_be_to_us(said: Said, channel: str) -> bool:
+    """Where no agent has worked, most threads are other people's: we are not mentioned there."""
+    return channel.startswith("D") or "<@" in str(said.get("text"))
 
 
 def _event(said: Said, channel: str) -> dict[str, Any]:

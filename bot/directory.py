@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access import Actor
 from bot.intake import Ours
+from bot.posting import understood
 from engine import Person
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class Directory:
     async def ours(self) -> Ours:
         """Who we are, and which bots are listened to."""
         me = await self.me()
-        return Ours(me["user_id"], me["team_id"], self.named)
+        return Ours(me["user_id"], me["team_id"], self.named - {me.get("bot_id", "")})
 
     async def account(self, user: str) -> Account:
         """A user, by id; one that Slack does not know is a stranger."""
@@ -63,7 +64,7 @@ class Directory:
             try:
                 found: dict[str, Any] = (await self.client.users_info(user=user))["user"]
             except SlackApiError as error:
-                if error.response.get("error") not in GONE:
+                if _reason(error) not in GONE:
                     raise
                 return Account(Person(user, user), is_guest=True)
             return _account(found)
@@ -89,7 +90,7 @@ class Directory:
             try:
                 answer = await self.client.usergroups_users_list(usergroup=group)
             except SlackApiError as error:
-                if error.response.get("error") not in GONE:
+                if _reason(error) not in GONE:
                     raise
                 return frozenset()
             return frozenset(answer["users"])
@@ -106,7 +107,7 @@ class Directory:
                     if user in page["members"]:
                         return True
             except SlackApiError as error:
-                if error.response.get("error") not in GONE:
+                if _reason(error) not in GONE:
                     raise
             return False
 
@@ -119,7 +120,7 @@ class Directory:
             try:
                 found = (await self.client.conversations_info(channel=channel))["channel"]
             except SlackApiError as error:
-                if error.response.get("error") not in GONE:
+                if _reason(error) not in GONE:
                     raise
                 return False
             return bool(found.get("is_im") or found.get("is_member")) and not found.get(
@@ -142,6 +143,12 @@ class Directory:
             self._kept[key] = kept
         answer: T = kept[1]
         return answer
+
+
+def _reason(error: SlackApiError) -> str:
+    """Slack's word for what is wrong; an answer that is no JSON has none, but is understood."""
+    failure = understood(error)
+    return failure.reason if failure else ""
 
 
 def _account(found: dict[str, Any]) -> Account:

@@ -187,7 +187,8 @@ async def _threads(subject: Installation) -> Verdict:
         raise
     if not silent:
         return good("all can be told what happens")
-    return note(f"{len(silent)} cannot be told anything: {', '.join(silent)}")
+    again = "tried again every 10 minutes, and when the bot is invited or the channel is unarchived"
+    return note(f"{len(silent)} cannot be told anything: {', '.join(silent)}", again)
 
 
 async def _bot_token(subject: Installation) -> Verdict:

@@ -83,16 +83,23 @@ class Program:
     metrics: Metrics = field(default_factory=Metrics.make)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def add(self, name: str, tick: Callable[[], Awaitable[None]], seconds: float) -> Beat:
-        """Have something looked at regularly."""
-        beat = Beat(name, tick)
+    def add(
+        self,
+        name: str,
+        tick: Callable[[], Awaitable[None]],
+        seconds: float,
+        *,
+        prompt: bool = True,
+    ) -> Beat:
+        """Have something looked at regularly; `prompt`: as soon as there are news, too."""
+        beat = Beat(name, tick, prompt)
         self.beats[beat] = seconds
         return beat
 
     def wake(self, but: Beat | None = None) -> None:
-        """Something has changed: look at everything, except where the news comes from."""
+        """There are news: look at what is to be prompt, except where they come from."""
         for beat in self.beats:
-            if beat is not but:
+            if beat.prompt and beat is not but:
                 beat.wake()
 
     async def rest(self) -> bool:
@@ -161,7 +168,7 @@ async def open_bot(program: Program) -> AsyncIterator[Sockets]:
         async with sockets(build(client, intake), app_token) as connected:
             program.probes["slack"] = connected.probe
             catching = CatchUp(engine, client, connected, intake)
-            program.add("hearing", catching.tick, NOTE_SECONDS)
+            program.add("hearing", catching.tick, NOTE_SECONDS, prompt=False)
             yield connected
         if await program.rest():
             notices.wake()  # what there is to tell of the end
@@ -182,7 +189,8 @@ async def open_worker(program: Program, executor: Executor) -> AsyncIterator[Wor
     await made.join(version("multi-agent-builder"))
     keeping = asyncio.create_task(made.keep_leases())
     program.add("worker", made.tick, given.settings.poll.seconds)
-    program.add("janitor", make_janitor(made).tick, JANITOR_SECONDS)
+    janitor = make_janitor(made)
+    program.add("janitor", janitor.tick, JANITOR_SECONDS, prompt=False)
     try:
         yield made
     finally:
@@ -209,10 +217,11 @@ async def running(
         place = address(given.settings.http)
         health = Health(place, program.poll_age, program.probes, program.metrics.registry)
         await stack.enter_async_context(health)
-        program.add("figures", program.look, FIGURES_SECONDS)
-        program.add("inquiries", program.engine.decisions.tick, INQUIRIES_SECONDS)
+        program.add("figures", program.look, FIGURES_SECONDS, prompt=False)
+        program.add("inquiries", program.engine.decisions.tick, INQUIRIES_SECONDS, prompt=False)
         await stack.enter_async_context(polling(program.beats))
-        program.wake()
+        for beat in program.beats:
+            beat.wake()
         yield program
 
 

@@ -113,7 +113,7 @@ class Teller:
 
     async def _close(self, spot: Spot, notice: Notice, inquiry: Inquiry) -> None:
         """What was posted of an inquiry loses its buttons and says how it ended."""
-        for posted in notice.posted:
+        for posted in await self.engine.outbox.asked(notice):
             mark, ts = Mark("notice", posted.id), str(posted.receipt["ts"])
             closed = self.writer.closed(inquiry)
             try:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from engine import cards, notices
 from engine.models import Event, Workflow
 from engine.models.service import UNDELIVERED
-from engine.notices import Card, Closed, Notice, Opened, Posted, Silenced
+from engine.notices import Card, Notice, Opened, Posted, Silenced
 from engine.spec import Origin
 
 Json = Mapping[str, Any]
@@ -69,10 +69,9 @@ async def delivery(session: AsyncSession, workflow: Workflow, batch: int) -> Del
     )
 
 
-async def _posted(session: AsyncSession, event: Event) -> tuple[Posted, ...]:
-    """The messages that asked what is closed now, wholly or in part: those of its revision."""
-    if event.name != notices.NAMES[Closed]:
-        return ()
+async def asked(session: AsyncSession, closed: int) -> tuple[Posted, ...]:
+    """The messages that asked what a notice closes, wholly or in part: those of its revision."""
+    event = await session.get_one(Event, closed)
     asked = select(Event).where(
         Event.inquiry_id == event.inquiry_id,
         Event.id < event.id,
@@ -97,12 +96,7 @@ async def _notices(
     )
     return [
         Undelivered(
-            Notice(
-                event.id,
-                event.at,
-                notices.unpacked(event.name, event.data),
-                await _posted(session, event),
-            ),
+            Notice(event.id, event.at, notices.unpacked(event.name, event.data)),
             event.tries,
             event.sending_at,
             event.receipt or {},

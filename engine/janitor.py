@@ -19,8 +19,10 @@ from sqlalchemy import ColumnElement, literal_column, or_, select, update
 from engine import killed_git
 from engine.clock import now
 from engine.endings import tell_rescue
+from engine.git import GitError
 from engine.leases import RunKey
 from engine.models import Node, Run
+from engine.old_branches import OldBranches
 from engine.repos import RepositoryError
 from engine.retention import Retention
 from engine.room import GIB, lacking
@@ -28,6 +30,7 @@ from engine.scratch import Live, Scratch
 from engine.settings import Settings
 from engine.states import TERMINAL
 from engine.store import Database
+from engine.survivors import Survivors
 from engine.trays import Trays
 from engine.workshop import Workshop
 from engine.worktrees import Salvaged, Worktrees
@@ -70,7 +73,9 @@ class Janitor:
     trays: Trays
     active: Callable[[], Collection[Path]]  # worktrees in which this process is at work
     scratch: Scratch
+    survivors: Survivors
     retention: Retention
+    branches: OldBranches
     clock: Callable[[], float] = monotonic
     survey: Survey = field(default_factory=Survey)
 
@@ -85,6 +90,7 @@ class Janitor:
             if self._survey_due():
                 await self._look_around()
                 await self._sweep_repositories()
+                await self.survivors.end(self._live)
                 await self.scratch.sweep(self._live)
             room = BATCH
             room -= await self._prune_old(room)
@@ -107,19 +113,18 @@ class Janitor:
         survey.used = await self.worktrees.disk_used()
         survey.at = self.clock()
         if self._excess() > 0:
-            limits, used = self.settings.limits, survey.used / GIB
-            log.warning(
-                "worktrees fill the disk",
-                used_gb=used, limit_gb=limits.disk_gb, keep_free_gb=limits.keep_free_gb,
-            )  # fmt: skip
+            limits = self.settings.limits
+            wanted = {"limit_gb": limits.disk_gb, "keep_free_gb": limits.keep_free_gb}
+            log.warning("worktrees fill the disk", used_gb=survey.used / GIB, **wanted)
 
     async def _sweep_repositories(self) -> None:
-        """Take away what killed sandboxes have left in the repositories."""
+        """Take away what killed sandboxes have left in the repositories, and old branches."""
         for name in self.settings.repos:
-            with suppress(RepositoryError):  # its next agent will say so
+            with suppress(RepositoryError, GitError):  # its next agent will say so
                 repo = await self.workshop.repos.open(name)
                 await self.workshop.mounts.sweep(repo.git_dir)
                 await asyncio.to_thread(killed_git.sweep, repo.git_dir)
+                await self.branches.sweep(repo)
 
     async def _live(self) -> Live:
         """The runs that have not ended, on any host."""
@@ -145,9 +150,8 @@ class Janitor:
     async def _make_room(self, room: int) -> int:
         """Remove the oldest until the rest fits; gives the number that it tried."""
         limits, tried = self.settings.limits, 0
-        self.survey.lacking = await asyncio.to_thread(
-            lacking, self.worktrees.root, limits.keep_free_gb
-        )
+        where = self.worktrees.root, limits.keep_free_gb
+        self.survey.lacking = await asyncio.to_thread(lacking, *where)
         if self._excess() > 0 and room:
             for each in await self._ended(0.0, room):
                 if self._excess() <= 0:

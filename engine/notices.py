@@ -211,7 +211,6 @@ class Notice:
     id: int
     at: datetime
     fact: Fact
-    posted: tuple[Posted, ...] = ()  # Closed: what was posted of the inquiry
 
     @property
     def name(self) -> str:

@@ -20,7 +20,7 @@ from engine.files import Handout
 from engine.models import Event, Workflow
 from engine.models.graph import PARKED
 from engine.models.service import UNDELIVERED
-from engine.notices import Notice, Silenced
+from engine.notices import Notice, Posted, Silenced
 from engine.store import Database
 from engine.turns import Room
 from engine.views import NodeView
@@ -186,6 +186,11 @@ class Outbox:
         notices = {number: str(said["ts"]) for number, said in receipts.items() if said.get("ts")}
         card = str((flow.card or {}).get("ts") or "")
         return Told(card, notices, whole=bool(card) and len(receipts) == len(numbers))
+
+    async def asked(self, closed: Notice) -> tuple[Posted, ...]:
+        """The messages that asked what this notice closes, as far as they are posted by now."""
+        async with self.db.reading() as session:
+            return await deliveries.asked(session, closed.id)
 
     async def handouts(self, agent: NodeView) -> list[Handout]:
         """The files that belong to the end of an agent and have not been handed out yet."""

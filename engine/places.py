@@ -127,10 +127,14 @@ def is_half_made(git_dir: Path) -> bool:
 
 
 def forget(path: Path, git_dir: Path) -> None:
-    """Remove git's entry of a worktree, if it is this worktree's, and our record."""
-    with suppress(OSError):
+    """Remove git's entry of a worktree, if it is this worktree's, and our record.
+
+    Raises OSError while the repository is away: the record alone tells of the entry then.
+    """
+    with suppress(FileNotFoundError):
         if (git_dir / "gitdir").read_text().strip() == str(path / ".git"):
             erase(git_dir)
+    git_dir.parents[1].stat()
     record_file(path).unlink(missing_ok=True)
 
 

@@ -70,7 +70,7 @@ class Retention:
         first = self._flows_due().limit(FLOWS)
         locked = first.with_for_update(skip_locked=True, key_share=True)
         flows = sorted(await session.scalars(locked))
-        used = await _in_use(session, flows)
+        used = await in_use(session, flows)
         idle = [flow for flow in flows if flow not in used]
         whole = await self._forget_history(session, idle) if idle else False
         begun_anew = update(m.Workflow).where(m.Workflow.id.in_(used))
@@ -111,8 +111,8 @@ class Retention:
         await _deleted(session, m.Worker, self._workers_due().limit(self.rows))
 
 
-async def _in_use(session: AsyncSession, flows: Ids) -> set[int]:
-    """Those of the workflows in which something is open, or is to be told."""
+async def in_use(session: AsyncSession, flows: Ids) -> set[int]:
+    """Those of these workflows in which something is open, or is to be told."""
     node, request, inquiry, event = m.Node, m.Request, m.Inquiry, m.Event
     queries = (
         select(node.workflow_id).where(node.workflow_id.in_(flows), text(UNFINISHED)),

@@ -24,6 +24,7 @@ class Beat:
 
     name: str
     tick: Callable[[], Awaitable[None]]
+    prompt: bool = True  # whoever has news wakes it; else it is for the poll alone
     last: float = field(default_factory=monotonic)  # when the last tick ended
     polled: float = field(default_factory=monotonic)  # when the scheduler called last
     _again: bool = False
@@ -115,7 +116,10 @@ async def _watch(
 ) -> None:
     """Call the scheduler back when the wall clock was set back: it would wait until it is late."""
     while True:
+        began = monotonic()
         await asyncio.sleep(watch_seconds)
+        if monotonic() - began > 2 * watch_seconds:
+            continue  # the process stood still, and the scheduler has had no chance yet
         for beat, seconds in beats.items():
             if monotonic() - beat.polled > 3 * seconds + watch_seconds:
                 log.warning("the scheduler does not poll", tick=beat.name)

@@ -82,6 +82,7 @@ class Limits(Section):
     disk_gb: Annotated[float, Field(gt=0)] = 20  # all worktrees together
     keep_free_gb: Annotated[float, Field(ge=0)] = 1  # of the disk; with less nothing is begun
     keep_days: Annotated[float, Field(ge=1)] = 90  # history of what nobody goes on with
+    keep_branches_days: Annotated[float, Field(ge=1)] | None = None  # None: for good
 
 
 def _rule(text: str) -> str:

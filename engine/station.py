@@ -19,6 +19,7 @@ from engine.executor import Executor, Usage
 from engine.janitor import Janitor
 from engine.leases import Leases
 from engine.masking import Mask
+from engine.old_branches import OldBranches
 from engine.processes import host_identity
 from engine.repos import Repos
 from engine.retention import Retention
@@ -27,6 +28,7 @@ from engine.scratch import Scratch
 from engine.sessions import Sessions
 from engine.settings import Settings
 from engine.store import Database
+from engine.survivors import Survivors
 from engine.trays import Trays
 from engine.worker import Worker
 from engine.workflows import Workflows
@@ -107,9 +109,11 @@ def make_janitor(worker: Worker) -> Janitor:
 
     db, worktrees = worker.workflows.db, tools.workshop.worktrees
     retention = Retention(db, tools.settings.limits.keep_days)
-    scratch = Scratch(Path(gettempdir()), Path(tools.environment["HOME"]), worktrees.root)
+    home = Path(tools.environment["HOME"])
+    sweeps = Scratch(Path(gettempdir()), home, worktrees.root), Survivors(home)
     common = (db, tools.host, tools.workshop, tools.settings, tools.trays, active)
-    return Janitor(*common, scratch, retention)
+    branches = OldBranches(db, tools.settings.limits.keep_branches_days)
+    return Janitor(*common, *sweeps, retention, branches)
 
 
 def hidden_from_agents(settings: Settings, outside: Outside) -> tuple[Path, ...]:

@@ -16,12 +16,12 @@ from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
 from engine import migrations
 from engine.errors import MabError
-from engine.migrations import MIGRATIONS, DatabaseAhead
+from engine.migrations import DatabaseAhead
 from engine.models import Workflow
 
 T = TypeVar("T")
 __all__ = [
-    "MIGRATIONS", "Database", "DatabaseAhead", "DatabaseAway", "DatabaseBehind", "DatabaseReadOnly",
+    "Database", "DatabaseAhead", "DatabaseAway", "DatabaseBehind", "DatabaseReadOnly",
     "is_away", "is_passing", "lock", "patiently", "told",
 ]  # fmt: skip
 SQLITE_PRAGMAS = (

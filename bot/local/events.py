@@ -52,6 +52,11 @@ class Events:
         self._hurry = asyncio.Event()
         self.sockets.hurry()
 
+    @property
+    def under_way(self) -> int:
+        """How many deliveries have not ended: sent, or to be repeated after a pause."""
+        return len(self._tasks)
+
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside, until it is done or the workspace stops."""
         task = asyncio.get_running_loop().create_task(work)

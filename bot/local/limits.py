@@ -25,6 +25,7 @@ METHODS: Mapping[str, int] = {
     "conversations.join": 3,
     "users.info": 4,
     "users.list": 2,
+    "users.conversations": 3,
     "usergroups.users.list": 2,
     "reactions.add": 3,
     "reactions.remove": 2,

@@ -10,8 +10,6 @@ from sqlalchemy import Connection
 
 from engine.errors import MabError
 
-MIGRATIONS = Path(__file__).parent
-
 
 class DatabaseAhead(MabError):
     """Its tables were made by a program that is newer than this one."""
@@ -25,7 +23,7 @@ class DatabaseAhead(MabError):
 
 def is_current(connection: Connection) -> bool:
     """Whether the tables are this version's; raises DatabaseAhead for what no script here knows."""
-    scripts = ScriptDirectory.from_config(_config())
+    scripts = ScriptDirectory.from_config(configuration())
     there = set(MigrationContext.configure(connection).get_current_heads())
     if there - {script.revision for script in scripts.walk_revisions()}:
         raise DatabaseAhead
@@ -35,12 +33,13 @@ def is_current(connection: Connection) -> bool:
 def upgrade(connection: Connection) -> None:
     """Bring the tables to this version, if they are older; raises DatabaseAhead."""
     if not is_current(connection):
-        config = _config()
+        config = configuration()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def _config() -> Config:
+def configuration() -> Config:
+    """What Alembic needs to find the scripts; to run them, add a `connection` to its attributes."""
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     return config

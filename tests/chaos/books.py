@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.local import LocalSlack
+from bot.local.payloads import labels
 from engine.models import Command, Event, Inquiry, Node, Request, Run, Worker, Workflow
 from engine.store import Database
 
@@ -67,6 +68,7 @@ class Posted:
     ts: str
     root: str
     text: str  # everything that it shows
+    buttons: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Wall:
                 m.ts,
                 m.root,
                 m.text + str(m.blocks),
+                labels(m.blocks),
             )
             for messages in state.messages.values()
             for m in messages.values()

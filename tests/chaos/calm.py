@@ -3,22 +3,30 @@
 from tests.chaos.judge import World
 
 
-def unsettled(world: World) -> bool:
-    """Whether anything has not ended, or has not been told."""
+def unsettled(world: World) -> list[str]:
+    """What has not ended, or has not been told."""
     rows = world.books
-    return (
-        any(command.done_at is None or command.reply_at for command in rows.commands)
-        or any(request.ended_at is None for request in rows.requests)
-        or any(n.delivered_at is None and n.workflow_id not in world.parked for n in rows.notices)
-        or any(flow.version != flow.shown and not flow.parked for flow in rows.workflows)
-    )
+    events = world.place.slack.parts.events.under_way
+    return [
+        *([f"{events} events"] if events else []),
+        *(f"command {c.id} ({c.kind})" for c in rows.commands if not c.done_at or c.reply_at),
+        *(f"request {request.id}" for request in rows.requests if request.ended_at is None),
+        *(
+            f"notice {notice.id} ({notice.name}) of w{notice.workflow_id}"
+            for notice in rows.notices
+            if notice.delivered_at is None and notice.workflow_id not in world.parked
+        ),
+        *(f"card of w{f.id}" for f in rows.workflows if f.version != f.shown and not f.parked),
+    ]
 
 
 def progress(world: World) -> str:
-    """What changes while there is progress: what has ended, been told, been decided."""
+    """What changes while there is progress: what has ended, been told, been decided.
+
+    Not what was commanded: people press a button again and again when nothing comes of it.
+    """
     rows = world.books
     done = (
-        [c.id for c in rows.commands if c.done_at],
         [(r.node_id, r.attempt, r.step) for r in rows.runs],
         [n.id for n in rows.notices if n.delivered_at],
         [i.id for i in rows.inquiries if i.closed_at],

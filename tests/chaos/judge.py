@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.places import channel_of
 from engine.models import Node
 from engine.states import InquiryStatus, Kind, Status
 from tests import repositories
@@ -47,7 +48,10 @@ class World:
 async def judge(place: Place, asked: Sequence[Asked]) -> list[Violation]:
     """Every violation that can be seen when everything has settled."""
     world = await World.of(place)
-    pure = [*accepted(world, asked), *terminal(world), *owners(world), *told(world), *left(world)]
+    pure = [
+        *accepted(world, asked), *terminal(world), *owners(world), *told(world),
+        *answered(world), *left(world),
+    ]  # fmt: skip
     return [*pure, *await asyncio.to_thread(lambda: [*on_disk(world), *works(world)])]
 
 
@@ -132,13 +136,26 @@ def told(world: World) -> Iterator[Violation]:
             if ts not in world.place.excused:
                 yield Violation("e", about, f"delivered as {ts}, and not on the wall")
     for flow in world.books.workflows:
-        channel, root = flow.place.partition("/")[2], flow.thread or ""
+        channel, root = channel_of(flow.place), flow.thread or ""
         ids = [posted.id for posted in world.wall.thread(channel, root)]
         if ids != sorted(ids):
             yield Violation("e", f"w{flow.id}", f"notices hang in the order {ids}")
         gone = str((flow.card or {}).get("ts")) in world.place.excused
         if not (gone or flow.id in world.parked or shown.get(("mab_card", flow.id))):
             yield Violation("e", f"w{flow.id}", "its card is not on the wall")
+
+
+def answered(world: World) -> Iterator[Violation]:
+    """(e) What has been decided asks nobody any more."""
+    shown = world.wall.by_mark()
+    closed = {inquiry.id for inquiry in world.books.inquiries if inquiry.closed_at is not None}
+    for notice in world.books.notices:
+        if notice.name != "inquiry.opened" or notice.inquiry_id not in closed:
+            continue
+        for copy in shown.get(("mab_notice", notice.id), ()):
+            if copy.buttons and notice.workflow_id not in world.parked:
+                fact = f"is closed, and still asks: {', '.join(copy.buttons)}"
+                yield Violation("e", f"inquiry {notice.inquiry_id} of w{notice.workflow_id}", fact)
 
 
 def left(world: World) -> Iterator[Violation]:
@@ -172,10 +189,9 @@ def on_disk(world: World) -> Iterator[Violation]:
             yield Violation("c", f"worktree {path.name}", f"is left in {path.parents[1].name}")
     for path in sorted(place.scratch.glob("*")):
         yield Violation("c", f"temporary {path.name}", "is left")
-    known = repositories.git(place.shop, "worktree", "list", "--porcelain").splitlines()
-    for line in known:
-        name = line.removeprefix("worktree ")
-        if name != line and Path(name) not in kept:
+    named = {run.workspace for run in world.books.runs} - {""}  # others: see `orphans`
+    for line in repositories.git(place.shop, "worktree", "list", "--porcelain").splitlines():
+        if line.removeprefix("worktree ") in named:
             yield Violation("c", line, "git still knows it")
 
 

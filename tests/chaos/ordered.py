@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from tests.chaos.place import Place
 
 LOOK = 0.05  # seconds between two looks
-PATIENCE = 6.0  # seconds for something to be there that it can strike
+PATIENCE = 6.0  # seconds
 
 
 class Order(Protocol):
@@ -70,6 +70,9 @@ class Ordered:
     async def _rage(self, fault: Order, place: Place, chance: Random) -> None:
         if self.lasts:
             await asyncio.sleep(self.lasts.seconds(place, chance))
-        struck = await until(lambda: fault.struck if self.lasts or self.hangs else fault.times == 0)
+        struck = await until(lambda: self._is_done(fault), place.patience)
         if self.hangs and struck:
             await asyncio.sleep(self.hangs.seconds(place, chance))
+
+    def _is_done(self, fault: Order) -> bool:
+        return fault.struck > 0 if self.lasts or self.hangs else fault.times == 0

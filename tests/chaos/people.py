@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from random import Random
 
 from bot.local import Message
+from bot.local.interactions import Answer
 from bot.local.payloads import labels
 from bot.local.validation import Refused
 from tests.chaos import graphs
 from tests.chaos.place import Place
-from tests.chaos.plays import ASK, FAIL, OPTIONS, WORD
+from tests.chaos.plays import ASK, FAIL, OPTIONS, TELL, WORD
 from tests.chaos.site import APPROVERS, CHANNELS
 
 ASKERS = ("you", "teammate")
@@ -59,7 +60,7 @@ class People:
         """Ask for things until cancelled."""
         deeds = (
             *[self._spawn] * 5, *[self.mention] * 3, *[self._workflow] * 2,
-            *[self._reply] * 2, self._cancel, self._retry,
+            *[self._reply] * 2, *[self._picture] * 2, self._cancel, self._retry,
         )  # fmt: skip
         while True:
             deed = self.chance.choice(deeds)
@@ -104,7 +105,6 @@ class People:
 
     async def _press(self, message: Message) -> None:
         """Press a button, sometimes twice at once."""
-        self._tries[message.ts] += 1
         self._pressed[message.ts] = asyncio.get_running_loop().time()
         choice = self._choice(message)
         if choice is None:
@@ -114,7 +114,9 @@ class People:
         self._count("double click" if times == 2 else "click")
         shown, who = message.copy(), self.chance.choice(APPROVERS)
         presses = [self.place.slack.presses(who, shown, name) for _ in range(times)]
-        await asyncio.gather(*presses, return_exceptions=True)
+        answers = await asyncio.gather(*presses, return_exceptions=True)
+        if any(isinstance(answer, Answer) and answer.ok for answer in answers):
+            self._tries[message.ts] += 1  # else Slack has said that it did not work
 
     def _count(self, deed: str) -> None:
         self.done[deed] = self.done.get(deed, 0) + 1
@@ -132,6 +134,8 @@ class People:
             parts.append(ASK)
         if self.chance.random() < 0.12:
             parts.append(FAIL)
+        if self.chance.random() < 0.5:
+            parts.append(TELL)
         return " ".join(parts)
 
     def _who(self) -> tuple[str, str]:
@@ -183,6 +187,9 @@ class People:
 
     async def _retry(self) -> None:
         await self._one_of("Retry")
+
+    async def _picture(self) -> None:
+        await self._one_of("Show graph")
 
     async def _one_of(self, *names: str) -> None:
         """Press one of the buttons of these names, anywhere."""

@@ -35,6 +35,7 @@ class Place:
     destroyed: set[str] = field(default_factory=set)  # names of worktrees that were removed
     held: set[str] = field(default_factory=set)  # what one trouble has in hand, and no other
     excused: set[str] = field(default_factory=set)  # ts of messages that trouble has taken away
+    patience: float = 6.0  # seconds for something to be there that can be struck
     scratch: Path = Path()  # the programs' TMPDIR
 
     @property

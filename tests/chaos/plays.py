@@ -7,7 +7,8 @@ from engine.demo_model.turns import Call, Fail
 
 WORD = re.compile(r"job-\d+")
 SECONDS = re.compile(r"\bpause (\d+(?:\.\d+)?)")
-FAIL, ASK = "and fail", "and ask"
+FAIL, ASK, TELL = "and fail", "and ask", "and tell all"
+LONG = "It was a long way.\n" * 800
 OPTIONS = ("Red", "Green")
 
 
@@ -17,7 +18,9 @@ def play(talk: Conversation) -> Turn:
     if found is None:
         return say("There is nothing to do.")
     turns = _turns(found[0], talk.task)
-    return turns[talk.turn] if talk.turn < len(turns) else say(f"{found[0]} is over.")
+    step = talk.turn - sum(result.failed for result in talk.of("Write"))  # on a full disk: again
+    end = f"{found[0]} is over.\n{LONG if TELL in talk.task else ''}"
+    return turns[step] if step < len(turns) else say(end.strip())
 
 
 def file(word: str) -> str:

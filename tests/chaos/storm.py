@@ -34,6 +34,7 @@ from tests.processes.conftest import until
 
 LAST_STRIKE = 60.0  # seconds for the strikes that are under way at the end
 LONG = 300.0  # seconds from which on a storm has faults that take half a minute
+PATIENCE = 20.0  # seconds for something to be there that such a storm can strike
 SWEPT = 45.0  # seconds for a started worker to clear away what is left
 
 
@@ -58,6 +59,7 @@ class Storm:
 
     def _possible(self) -> list[Fault]:
         long = self.weather.seconds >= LONG
+        self.place.patience = PATIENCE if long else self.place.patience
         return possible(self.place, self.weather.only, long=long)
 
     async def blows(self) -> Report:
@@ -156,17 +158,20 @@ class Storm:
         Gives the seconds that it took.
         """
         began = moved = time.monotonic()
-        before = ""
+        before, waiting = "", list[str]()
         while time.monotonic() - moved < self.weather.patience:
+            self.place.slack.parts.events.retry_now()
             await self.people.answer_all()
             await asyncio.sleep(1.0)
             world = await World.of(self.place)
-            if not unsettled(world):
+            waiting = unsettled(world)
+            if not waiting:
                 break
             if (now := progress(world)) != before:
                 before, moved = now, time.monotonic()
         else:
-            self.found.append(Violation("f", "the installation", "does not settle"))
+            fact = f"does not settle: {', '.join(waiting)}"
+            self.found.append(Violation("f", "the installation", fact))
         return time.monotonic() - began
 
     async def _sweeps(self) -> None:

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import inspect, select, update
 
 from bot.local import Message
-from engine.models import Command, Event, Node, Request, Run
+from engine.models import Command, Event, Inquiry, Node, Request, Run
 from engine.processes import MARKER
 from tests import repositories
 from tests.chaos import books
@@ -156,6 +156,32 @@ async def littered(place: Place) -> None:
     (place.scratch / "mab-run-x").mkdir()
 
 
+async def asking(place: Place) -> None:
+    """A message has its buttons although everything is decided."""
+    message = terminals(place)[0]
+    async with place.db.writing() as session:
+        request = (await session.scalars(select(Request).order_by(Request.id))).first()
+        assert request is not None
+        whose = {"workflow_id": request.workflow_id, "request_id": request.id}
+        closed = Inquiry(
+            **whose, kind="plan", digest="", content={}, approvers=[], expires_at=request.at,
+            closed_at=request.at,
+        )  # fmt: skip
+        session.add(closed)
+        await session.flush()
+        told = Event(
+            workflow_id=request.workflow_id, name="inquiry.opened", data={}, notify=True,
+            inquiry_id=closed.id, delivered_at=request.at,
+        )  # fmt: skip
+        session.add(told)
+        await session.flush()
+        number = told.id
+    shown = copy.deepcopy(message)
+    button = {"type": "button", "text": {"type": "plain_text", "text": "Start"}, "action_id": "x"}
+    shown.blocks = [{"type": "actions", "block_id": "b", "elements": [button]}]
+    hang(place, shown, number)
+
+
 FORGERIES: list[tuple[Callable[[Place], Awaitable[None]], str, str]] = [
     (twice, "a", "hangs 2 times"),
     (missing, "e", "not on the wall"),
@@ -166,6 +192,7 @@ FORGERIES: list[tuple[Callable[[Place], Awaitable[None]], str, str]] = [
     (repeated, "b", "at attempt 9"),
     (ignored, "a", "never carried out"),
     (unsaid, "e", "not delivered"),
+    (asking, "e", "still asks: Start"),
     (lost, "d", "is not on"),
     (littered, "c", "worktree agent-1-x"),
 ]

@@ -128,6 +128,7 @@ async def test_connections_are_cut(place: Place) -> None:
 @pytest.mark.parametrize("kind", ["read-only", "read-only for longer than a lease"])
 async def test_a_database_is_read_only(kind: str, place: Place) -> None:
     fault = of(trouble_database, f"database {kind}")
+    assert await writes(place) == ""  # which connects, for it may not last long
     striking = asyncio.create_task(fault.strike(place, Random(1)))
     while "read-only" not in await writes(place):
         assert not striking.done()

@@ -11,7 +11,7 @@ from random import Random
 
 from tests.chaos.fault import Fault
 from tests.chaos.grip import grip
-from tests.chaos.ordered import BRIEF, PAST_A_LEASE, Span
+from tests.chaos.ordered import BRIEF, PAST_A_LEASE, Span, until
 from tests.chaos.place import Place
 
 HOOK = "#!/bin/sh\necho refused >> mab-refused\necho 'this remote takes nothing now' >&2\nexit 1\n"
@@ -144,16 +144,18 @@ class Refusing:
         if place.remote is None:
             return False
         with grip(place, str(place.remote)) as free:
-            return free and await self._refused(place.remote, self.lasts.seconds(place, chance))
+            return free and await self._refused(
+                place, place.remote, self.lasts.seconds(place, chance)
+            )
 
-    async def _refused(self, remote: Path, seconds: float) -> bool:
+    async def _refused(self, place: Place, remote: Path, seconds: float) -> bool:
         hook, said = remote / "hooks" / "pre-receive", remote / "mab-refused"
         await asyncio.to_thread(_put, hook)
         try:
             await asyncio.sleep(seconds)
+            struck = await until(said.exists, place.patience)
         finally:
             hook.unlink()
-            struck = said.exists()
             said.unlink(missing_ok=True)
         return struck
 

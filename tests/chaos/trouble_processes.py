@@ -16,7 +16,7 @@ from tests.chaos.place import Place
 from tests.chaos.sights import children, of_agents
 from tests.processes.conftest import Running
 
-LOOKS, PAUSE = 40, 0.1  # for something that is to be struck: as often, with seconds between
+PAUSE = 0.1  # seconds between two looks
 SHELLS = frozenset({"bash", "sh", "zsh", "sleep", "bwrap"})
 PATIENCE = 15.0  # seconds for a program to come to its failpoint
 Find = Callable[[Place], Sequence[psutil.Process]]
@@ -68,7 +68,7 @@ def _alive(programs: Sequence[Running]) -> list[psutil.Process]:
 
 async def _one(place: Place, find: Find, chance: Random) -> psutil.Process | None:
     """One of them, once there is one."""
-    for _ in range(LOOKS):
+    for _ in range(int(place.patience / PAUSE)):
         if found := await asyncio.to_thread(find, place):
             return chance.choice(list(found))
         await asyncio.sleep(PAUSE)
@@ -131,10 +131,17 @@ class AtPoint:
         old.signal(signal.SIGKILL)
         new = await _replaced(programs, number, old)
         if new is None:
+            place.restart.clear()
             return False
-        if self.point in OF_TAKING_OVER:
-            await self._lose(place, new)
-        return await self._sprung(new, place, chance)
+        sprung = False
+        try:
+            if self.point in OF_TAKING_OVER:
+                await self._lose(place, new)
+            sprung = await self._sprung(new, place, chance)
+        finally:
+            if not sprung:  # or it would stand still when nobody has it go on
+                _ends(new)
+        return sprung
 
     async def _lose(self, place: Place, new: Running) -> None:
         """Have the other worker lose what it runs, once this one serves."""
@@ -155,6 +162,11 @@ class AtPoint:
                 return _goes_on(new)
             await asyncio.sleep(PAUSE)
         return False
+
+
+def _ends(program: Running) -> None:
+    with suppress(ProcessLookupError):
+        program.signal(signal.SIGKILL)
 
 
 def _goes_on(program: Running) -> bool:

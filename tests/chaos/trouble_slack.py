@@ -232,7 +232,7 @@ class TimedOut:
         """Let the next post hang."""
         fault = place.slack.faults.lose_answers(POST, hang=True)
         try:
-            if await until(lambda: fault.struck):
+            if await until(lambda: fault.struck, place.patience):
                 await asyncio.sleep(self.seconds)
         finally:
             fault.over.set()

@@ -52,13 +52,13 @@ class Tally:
     busy: set[str] = field(default_factory=set)  # kinds that are at it now
 
     def next(self) -> Fault:
-        """One of those that have struck least often; what cannot strike comes less and less."""
+        """One of those that have struck least often; what hardly can comes less and less."""
         free = [fault for fault in self.faults if fault.kind not in self.busy] or self.faults
         least = min(self._weight(fault.kind) for fault in free)
         return self.chance.choice([f for f in free if self._weight(f.kind) == least])
 
     def _weight(self, kind: str) -> int:
-        return self.struck[kind] + (self.tried[kind] - self.struck[kind]) // 2
+        return self.struck[kind] + (self.tried[kind] - self.struck[kind]) // 6
 
     def count(self, kind: str, *, struck: bool) -> None:
         """It has been tried."""

@@ -29,6 +29,7 @@ from engine import (
     Status,
 )
 from engine.models import Event, Workflow
+from engine.scheduler import Beat
 from engine.scripted import Action
 from tests.referee.referee import check
 from tests.worker.conftest import git, repository
@@ -91,6 +92,12 @@ class World:
         self.program = program
         await self.slack.settled(lambda: self.slack.connections == expected, timeout=SECONDS)
         return program
+
+    def beat(self, name: str) -> Beat:
+        """What looks at something regularly, so that a test need not wait for it."""
+        assert self.program is not None
+        [found] = [beat for beat in self.program.beats if beat.name == name]
+        return found
 
     async def ends(self) -> None:
         """Stop every program as SIGTERM would."""

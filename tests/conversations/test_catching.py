@@ -4,11 +4,12 @@ import pytest
 from sqlalchemy import select, update
 
 from bot.catching import NOTE_SECONDS
+from bot.local import Room
 from engine import Database
 from engine.hearing import GAP
 from engine.models import Clock
 from engine.models import Hearing as HearingRow
-from tests.conversations.conftest import World
+from tests.conversations.conftest import QUICK, World
 
 sqlite = pytest.mark.parametrize("database_kind", ["sqlite"])
 HISTORY = {"conversations.history", "conversations.replies"}
@@ -17,13 +18,13 @@ HISTORY = {"conversations.history", "conversations.replies"}
 async def is_heard(world: World) -> None:
     """Wait until the ledger has a note that people are heard, and nothing is missed."""
     assert world.program is not None
-    db, program = world.program.engine.db, world.program
+    db = world.program.engine.db
     heard = select(HearingRow.id).where(
         HearingRow.heard_at.is_not(None), HearingRow.missed_since.is_(None)
     )
 
     async def noted() -> bool:
-        program.wake()
+        world.beat("hearing").wake()
         async with db.reading() as session:
             return await session.scalar(heard) is not None
 
@@ -42,6 +43,11 @@ def lookups(world: World) -> list[str]:
     return [call.method for call in world.slack.calls if call.method in HISTORY]
 
 
+def given_up(world: World) -> int:
+    """How many events Slack sends no more, though nobody has acknowledged them."""
+    return sum(sent.attempt == len(QUICK.retries) for sent in world.slack.deliveries)
+
+
 async def test_what_was_said_while_no_bot_ran_is_taken_once(world: World) -> None:
     await world.begins()
     root = await world.says("@agent look around")
@@ -53,8 +59,7 @@ async def test_what_was_said_while_no_bot_ran_is_taken_once(world: World) -> Non
     await world.says("nothing for an agent")
     await world.says("and then the rest", thread=root)
     await world.says("@agent and what about this", thread=mention)
-    tried = len(world.slack.deliveries)
-    await world.until(lambda: len(world.slack.deliveries) >= tried)
+    await world.until(lambda: given_up(world) == 6)
     await pass_time(world, GAP + NOTE_SECONDS)
     await world.begins()
     await world.until(lambda: len(world.terminals()) >= 3)
@@ -85,3 +90,27 @@ async def test_without_a_gap_nothing_is_looked_up(world: World) -> None:
     await world.begins()
     await is_heard(world)
     assert lookups(world) == []
+
+
+@sqlite
+async def test_first_words_in_a_channel_or_to_the_bot_are_taken_after_a_gap(world: World) -> None:
+    world.slack.add_channel(Room("elsewhere", bot=False))
+    await world.begins()
+    await is_heard(world)
+    await world.ends()
+    await world.says("@agent a first mention", where="random")
+    await world.says("a first direct message", where="@teammate", who="teammate")
+    theirs = await world.says("what do you think?", where="random")
+    await world.says("I do not know", where="random", thread=theirs)
+    await world.until(lambda: given_up(world) == 5)  # a mention is two events
+    await pass_time(world, GAP + NOTE_SECONDS)
+    await world.begins()
+    await world.until(lambda: world.terminals("random") and world.terminals("@teammate"))
+    await is_heard(world)
+    await world.interpreted()
+    tasks = sorted(view.task for view in await world.agents())
+    assert tasks == ["a first direct message", "a first mention"]
+    threads = {call.args.get("ts") for call in world.slack.calls if call.method in HISTORY}
+    assert theirs not in threads  # it is other people's
+    read = {call.args["channel"] for call in world.slack.calls if call.method in HISTORY}
+    assert world.slack.channel("elsewhere").id not in read

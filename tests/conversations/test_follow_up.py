@@ -49,8 +49,7 @@ async def went_on(world: World, number: int, root: str) -> NodeView:
 
 async def cleared_away(world: World) -> bool:
     """Whether no worktree is left; the janitor would look once a minute by itself."""
-    assert world.program
-    [janitor] = [beat for beat in world.program.beats if beat.name == "janitor"]
+    janitor = world.beat("janitor")
     janitor.wake()
     await janitor.rest()
     return not list((world.home / ".worktrees").glob("agent-*"))

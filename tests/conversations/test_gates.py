@@ -305,3 +305,19 @@ async def test_protected_files_are_pushed_when_somebody_has_approved(
     if not approved:
         assert git("ls-remote", remote, "refs/heads/agent/*", cwd=world.shop) == ""
         assert "ot pushed" in shown(last)
+
+
+@ONE
+async def test_what_is_decided_before_slack_has_answered_asks_no_more(world: World) -> None:
+    ready = asyncio.Event()
+    world.script["Write a design"] = [Write("design.md", "x"), Wait(ready)]
+    await world.begins()
+    await started(world, GATED)
+    lost = world.slack.faults.lose_answers("chat.postMessage", hang=True)
+    ready.set()
+    asks = await asked(world, "Approval wanted at gate")
+    await world.slack.presses("reviewer", asks, APPROVE)
+    await step(world, "build", Status.COMPLETED)
+    lost.over.set()
+    await closed(world, asks, "Approved* by")
+    await finished(world, "done")

@@ -4,13 +4,17 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import replace
 
 import psycopg
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import update
 
 from bot.app import Intake, build
 from bot.connection import sockets, web_client
 from bot.directory import Directory
+from bot.intake import Ours
 from bot.local.socket_mode import Delivery
 from bot.messages import VIEW_DIFF
 from bot.metrics import Metrics
@@ -93,17 +97,25 @@ async def test_a_button_whose_press_comes_four_times_acts_once(world: World) -> 
 
 
 @asynccontextmanager
-async def only_recording(world: World) -> AsyncIterator[None]:
-    """A bot that is killed before it interprets anything."""
+async def intake(world: World) -> AsyncIterator[tuple[Intake, AsyncWebClient]]:
+    """What records; nobody interprets anything."""
     async with (
         open_program(world.given) as program,
         web_client(world.slack.bot_token, world.slack.api_url, Metrics.make().trace()) as client,
     ):
         ours, seconds = Directory(client).ours, program.metrics.recorded
-        intake = Intake(program.engine, ours, lambda: None, seconds)
-        async with sockets(build(client, intake), world.slack.app_token):
-            await world.until(lambda: world.slack.connections == 2)
-            yield
+        yield Intake(program.engine, ours, lambda: None, seconds), client
+
+
+@asynccontextmanager
+async def only_recording(world: World) -> AsyncIterator[None]:
+    """A bot that is killed before it interprets anything."""
+    async with (
+        intake(world) as (record, client),
+        sockets(build(client, record), world.slack.app_token),
+    ):
+        await world.until(lambda: world.slack.connections == 2)
+        yield
 
 
 async def test_what_was_acknowledged_before_a_crash_is_carried_out_once(world: World) -> None:
@@ -118,6 +130,30 @@ async def test_what_was_acknowledged_before_a_crash_is_carried_out_once(world: W
     assert [view.task for view in await world.agents()] == ["look around", "look again"]
     await world.told("you", "Agent 1 is queued")
     await world.told("you", "Agent 2 is queued")
+
+
+async def test_a_bot_that_closes_before_it_acknowledges_is_sent_it_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    came, closed = asyncio.Event(), asyncio.Event()
+    async with intake(world) as (record, client):
+
+        async def late() -> Ours:
+            came.set()
+            await closed.wait()
+            return await record.ours()
+
+        app = build(client, replace(record, ours=late))
+        async with sockets(app, world.slack.app_token):
+            await world.until(lambda: world.slack.connections == 2)
+            await world.says("@agent look around")
+            await came.wait()
+        closed.set()
+        await world.until(lambda: "Failed to send a message" in caplog.text)
+    assert "Traceback" not in caplog.text
+    await world.begins()
+    world.slack.retries_now()
+    await one_agent(world)
 
 
 async def test_two_programs_on_one_ledger_act_as_one(world: World) -> None:

@@ -27,6 +27,7 @@ from bot.policies import Rules
 from bot.secrets import Secrets
 from bot.storage import LONGEST_TEMPORARY
 from engine.claude_run import LONGEST_SCRATCH
+from engine.outbox import TRY_AGAIN
 from engine.processes import MARKER
 from engine.scratch import prefix
 
@@ -304,6 +305,8 @@ async def test_threads_that_cannot_be_told_are_named(sound: Installation) -> Non
     assert (await found(sound, "Threads")).ok
     seen = await found(replace(sound, silent=silent), "Threads")
     assert (seen.ok, "w5 (is_archived)" in seen.detail) == (None, True)
+    assert f"every {TRY_AGAIN / 60:.0f} minutes" in seen.remedy
+    assert "invited" in seen.remedy
     assert (await found(replace(sound, silent=away), "Threads")).ok is None
 
 

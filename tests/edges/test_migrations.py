@@ -10,14 +10,14 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from engine import models
+from engine.migrations import configuration
 from engine.settings import async_url
-from engine.store import MIGRATIONS, Database, DatabaseAhead, DatabaseBehind
+from engine.store import Database, DatabaseAhead, DatabaseBehind
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ async def test_a_database_of_a_newer_program_asks_for_a_newer_program(empty: Dat
 
 
 def test_the_migrations_are_one_line_of_descent() -> None:
-    script = ScriptDirectory.from_config(_config())
+    script = ScriptDirectory.from_config(configuration())
     assert len(script.get_heads()) == 1
     assert len(script.get_bases()) == 1
 
@@ -93,15 +93,9 @@ def _differences(connection: Connection) -> list[Any]:
 
 
 def _downgrade(connection: Connection) -> None:
-    config = _config()
+    config = configuration()
     config.attributes["connection"] = connection
     command.downgrade(config, "base")
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return config
 
 
 def _administer(server: str, statement: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import resource
 import shutil
 import stat
@@ -16,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from engine import checkouts
 from engine.checkouts import MAX_SLUG
 from engine.commits import HUGE
 from engine.repos import OpenRepo, Repos
@@ -593,6 +595,21 @@ async def test_a_removal_that_was_interrupted_takes_nothing_from_the_branch(
     assert (await yard.worktrees.remove(worktree.path)).saved is None
     assert git(yard.path, "rev-parse", worktree.branch) == saved.commit
     assert [path.name for path in yard.worktrees.root.iterdir()] == [".records"]
+
+
+async def test_a_repository_that_goes_in_mid_removal_leaves_the_record_until_it_is_back(
+    yard: Yard,
+) -> None:
+    worktree, away = await yard.open(), yard.path.with_name("away")
+    yard.path.rename(away)
+    with pytest.raises(OSError, match=re.escape(str(yard.path))):
+        await checkouts.discard(worktree)
+    assert not worktree.path.exists()
+    away.rename(yard.path)
+    assert await yard.worktrees.orphans(()) == (worktree.path,)
+    await yard.worktrees.salvage(worktree.path)
+    assert str(worktree.path) not in git(yard.path, "worktree", "list", "--porcelain")
+    assert await yard.worktrees.orphans(()) == ()
 
 
 async def test_what_belongs_to_nothing_is_moved_and_never_deleted(yard: Yard) -> None:

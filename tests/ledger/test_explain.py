@@ -20,11 +20,13 @@ from engine.dag import WorkflowSpec
 from engine.figures import figures
 from engine.janitor import Janitor
 from engine.leases import Offer
+from engine.old_branches import OldBranches
 from engine.retention import DAY, Retention
 from engine.scratch import Scratch
 from engine.sessions import Sessions
 from engine.spec import Origin, Person
 from engine.store import Database
+from engine.survivors import Survivors
 from engine.trays import Trays
 from tests.ledger.conftest import ALICE, LedgerWorld, ledger_of
 from tests.ledger.crowd import AGE, Crowd
@@ -146,8 +148,9 @@ async def _live(ledger: LedgerWorld) -> list[m.Run]:
 def _janitor(ledger: LedgerWorld, home: Path) -> Janitor:
     settings = ledger.workflows.settings
     shop, trays = composition.workshop(settings), Trays(home)
-    scratch, retention = Scratch(home, home, home), Retention(ledger.db, HALF)
-    return Janitor(ledger.db, "host", shop, settings, trays, list, scratch, retention)
+    kept = Retention(ledger.db, HALF), OldBranches(ledger.db, HALF)
+    sweeps = Scratch(home, home, home), Survivors(home)
+    return Janitor(ledger.db, "host", shop, settings, trays, list, *sweeps, *kept)
 
 
 def _bots(ledger: LedgerWorld) -> Ticks:

@@ -11,7 +11,10 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.local import LocalSlack
+from bot.local.assembly import BOT_SCOPES
 
+# What the workspace can do, and our manifest does not ask for.
+MORE_SCOPES = frozenset({"channels:join", "reactions:read", "team:read"})
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -25,7 +28,8 @@ def _no_proxy() -> Iterator[None]:
 
 @pytest.fixture
 async def slack() -> AsyncIterator[LocalSlack]:
-    async with LocalSlack(limits=False) as workspace:
+    scopes = BOT_SCOPES | MORE_SCOPES
+    async with LocalSlack(limits=False, scopes=scopes) as workspace:
         yield workspace
 
 

@@ -5,10 +5,13 @@ from typing import Any
 
 import aiohttp
 import pytest
+import yaml
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import manifest
 from bot.local import LocalSlack, Room
+from bot.local.assembly import BOT_SCOPES
 
 Call = Callable[[AsyncWebClient, str], Awaitable[Any]]
 
@@ -186,6 +189,25 @@ async def test_public_channel_without_the_bot_needs_a_scope() -> None:
         await client.conversations_join(channel=channel)
         assert (await client.chat_postMessage(channel=channel, text="x"))["ok"]
         assert await refused(client.users_info(user=slack.bot_user)) == "missing_scope"
+
+
+async def test_the_bot_is_granted_what_the_manifest_asks_for() -> None:
+    wanted = yaml.safe_load(manifest.path().read_text())["oauth_config"]["scopes"]["bot"]
+    assert sorted(wanted) == sorted(BOT_SCOPES)
+
+
+async def test_where_the_bot_is_can_be_asked(slack: LocalSlack, client: AsyncWebClient) -> None:
+    slack.add_channel(Room("away", bot=False))
+    slack.archives("random")
+    everywhere = "public_channel,private_channel,im"
+    found = await client.users_conversations(types=everywhere, exclude_archived=True)
+    ours = {channel["id"] for channel in found["channels"]}
+    people = {f"@{user}" for user in ("you", "teammate", "reviewer", "guest")}
+    assert ours == {slack.channel(where).id for where in {"general", *people}}
+    page = await client.users_conversations(types="im", limit=3)
+    assert len(page["channels"]) == 3
+    cursor = page["response_metadata"]["next_cursor"]
+    assert len((await client.users_conversations(types="im", cursor=cursor))["channels"]) == 1
 
 
 async def test_people_and_places(slack: LocalSlack, client: AsyncWebClient) -> None:

@@ -91,6 +91,15 @@ class Station:
         """Ask for an agent."""
         return await self.workflows.start(AgentSpec(task, repo="shop", **spec), await self.wish(by))
 
+    async def begun(self, task: str, *doing: Action) -> tuple[int, Worker]:
+        """An agent in the midst of this, and the new worker that has taken it."""
+        self.script[task] = doing
+        agent = await self.spawn(task)
+        worker = await self.worker()
+        await worker.tick()
+        await self.active(agent)
+        return agent, worker
+
     async def wish(self, by: Person = ALICE) -> Wish:
         """A recorded command in a thread of its own."""
         key = f"command:{uuid4().hex}"

@@ -21,11 +21,7 @@ OFFER = Offer(1, ("shop",), "test", 1, 1.0)
 
 async def test_forward_a_worker_does_not_lose_its_live_run_to_itself(station: Station) -> None:
     gate = asyncio.Event()
-    station.script["long"] = [Write("all.txt", "all"), Wait(gate)]
-    agent = await station.spawn("long")
-    worker = await station.worker()
-    await worker.tick()
-    await station.active(agent)
+    agent, worker = await station.begun("long", Write("all.txt", "all"), Wait(gate))
     await station.pass_time(HOUR)
     await worker.tick()
     await worker.renew()
@@ -40,11 +36,7 @@ async def test_forward_another_worker_may_take_over_and_only_one_end_counts(
     station: Station,
 ) -> None:
     gate = asyncio.Event()
-    station.script["long"] = [Write("half.txt", "half"), Wait(gate)]
-    agent = await station.spawn("long")
-    first = await station.worker()
-    await first.tick()
-    await station.active(agent)
+    agent, first = await station.begun("long", Write("half.txt", "half"), Wait(gate))
     await station.pass_time(HOUR)
     station.script["long"] = [Write("rest.txt", "rest")]
     second = await station.worker()
@@ -63,11 +55,8 @@ async def test_forward_another_worker_may_take_over_and_only_one_end_counts(
 
 async def test_back_a_live_worker_goes_on(station: Station) -> None:
     gate = asyncio.Event()
-    station.script["long"] = [Write("all.txt", "all"), Wait(gate)]
-    agent = await station.spawn("long")
-    worker, other = await station.worker(), await station.worker()
-    await worker.tick()
-    await station.active(agent)
+    other = await station.worker()
+    agent, worker = await station.begun("long", Write("all.txt", "all"), Wait(gate))
     await station.pass_time(-HOUR)
     await other.renew()
     await worker.renew()

@@ -8,11 +8,7 @@ from tests.worker.conftest import Station, git
 
 
 async def test_a_stopping_worker_hands_its_agents_over_with_their_work(station: Station) -> None:
-    station.script["long"] = [Write("half.txt", "half"), Wait(asyncio.Event())]
-    agent = await station.spawn("long")
-    first = await station.worker()
-    await first.tick()
-    await station.active(agent)
+    agent, first = await station.begun("long", Write("half.txt", "half"), Wait(asyncio.Event()))
     first.drain_seconds = 0.0
     await first.stop()
     assert (await station.ledger.agent(agent)).status is Status.PENDING
@@ -25,10 +21,7 @@ async def test_a_stopping_worker_hands_its_agents_over_with_their_work(station: 
 
 
 async def test_the_work_of_a_dead_worker_is_saved_and_gone_on_with(station: Station) -> None:
-    station.script["long"] = [Write("half.txt", "half"), Wait(asyncio.Event())]
-    agent = await station.spawn("long")
-    await (await station.worker()).tick()
-    await station.active(agent)
+    agent, _ = await station.begun("long", Write("half.txt", "half"), Wait(asyncio.Event()))
     await station.pass_time(61)
     station.script["long"] = [Write("rest.txt", "rest")]
     second = await station.worker()
@@ -42,11 +35,7 @@ async def test_the_work_of_a_dead_worker_is_saved_and_gone_on_with(station: Stat
 
 async def test_a_worker_that_wakes_up_replaced_says_nothing_more(station: Station) -> None:
     gate = asyncio.Event()
-    station.script["long"] = [Write("half.txt", "half"), Wait(gate)]
-    agent = await station.spawn("long")
-    frozen = await station.worker()
-    await frozen.tick()
-    await station.active(agent)
+    agent, frozen = await station.begun("long", Write("half.txt", "half"), Wait(gate))
     await station.pass_time(61)
     station.script["long"] = [Write("rest.txt", "rest")]
     second = await station.worker()

@@ -57,7 +57,9 @@ class House:
         self.station.script[task] = [Write(name, content) for name, content in files.items()]
         agent = await self.station.spawn(task)
         await self.worker.tick()
-        return await self.station.ended(agent)
+        view = await self.station.ended(agent)
+        await asyncio.gather(*self.worker._tasks)  # or it claims what is spawned next
+        return view
 
     async def ticks(self, later: float = 0.0) -> None:
         """The janitor's next tick, `later` seconds after the last one."""

@@ -16,6 +16,7 @@ SCOPES = {
     "chat.delete": ("chat:write",),
     "chat.postEphemeral": ("chat:write",),
     "conversations.list": ("channels:read", "groups:read", "im:read"),
+    "users.conversations": ("channels:read", "groups:read", "im:read"),
     "conversations.info": ("channels:read", "groups:read", "im:read"),
     "conversations.members": ("channels:read", "groups:read", "im:read"),
     "conversations.history": ("channels:history", "groups:history", "im:history"),

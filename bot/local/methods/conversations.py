@@ -26,6 +26,14 @@ def listing(desk: Desk, args: Args) -> Json:
     return {"channels": [c.as_slack(desk.bot.id) for c in rows], "response_metadata": more}
 
 
+def joined(desk: Desk, args: Args) -> Json:
+    """users.conversations: those of conversations.list that the bot sits in."""
+    everything = Args({**args.given, "limit": 1000, "cursor": ""})
+    ours = [c for c in listing(desk, everything)["channels"] if c.get("is_member", True)]
+    rows, more = page(args, ours, 100)
+    return {"channels": rows, "response_metadata": more}
+
+
 def info(desk: Desk, args: Args) -> Json:
     """conversations.info."""
     return {"channel": desk.channel(args).as_slack(desk.bot.id)}
@@ -101,6 +109,7 @@ def _shown(desk: Desk, messages: Sequence[Message], args: Args) -> list[Json]:
 
 METHODS: Methods = {
     "conversations.list": listing,
+    "users.conversations": joined,
     "conversations.info": info,
     "conversations.members": members,
     "conversations.join": join,
