@@ -51,10 +51,10 @@ async def test_a_card_in_a_thread_whose_answer_is_lost_stands_once(world: World)
     assert only(world, is_terminal).thread_ts == root
 
 
-@pytest.mark.parametrize(
-    "fault",
-    ["lose_answers", "server_errors", "unavailable", "rate_limits", "reset_connections"],
-)
+FAULTS = ["lose_answers", "server_errors", "unavailable", "rate_limits", "reset_connections"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 @sqlite
 async def test_a_terminal_message_survives_what_slack_answers(world: World, fault: str) -> None:
     gate = asyncio.Event()
@@ -67,6 +67,31 @@ async def test_a_terminal_message_survives_what_slack_answers(world: World, faul
     await all_told(world)
     only(world, is_terminal)
     only(world, is_card)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@sqlite
+async def test_what_ends_in_one_thread_is_told_in_that_order_whatever_slack_answers(
+    world: World, fault: str
+) -> None:
+    names = ("first", "second", "third")
+    gates = {name: asyncio.Event() for name in names}
+    world.script |= {name: [Wait(gate)] for name, gate in gates.items()}
+    await world.begins()
+    root = await world.says("@agent do the first thing")
+    await world.agent(1, Status.ACTIVE)
+    for number, name in enumerate(names[1:], start=2):
+        await world.says(f"@agent spawn do the {name} thing", thread=root)
+        await world.agent(number, Status.ACTIVE)
+    await world.until(lambda: only(world, is_card))
+    getattr(world.slack.faults, fault)("chat.postMessage", times=2)
+    for number, name in enumerate(names, start=1):
+        gates[name].set()
+        await world.ended(number)
+    await world.until(lambda: len(world.terminals()) == len(names))
+    await world.delivered()
+    told = [message.text.split()[1] for message in world.terminals()]
+    assert told == ["1", "2", "3"]
 
 
 @sqlite
