@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.places import channel_of
 from engine.models import Node
 from engine.states import InquiryStatus, Kind, Status
+from engine.store import patiently
 from tests import repositories
 from tests.chaos import books, sights
 from tests.chaos.books import SILENT, TERMINAL, Books, Wall
@@ -36,8 +37,8 @@ class World:
 
     @classmethod
     async def of(cls, place: Place) -> "World":
-        """As it is now."""
-        return cls(place, await books.read(place.db), Wall.of(place.slack))
+        """As it is now; asked again when this process stood still in its transaction."""
+        return cls(place, await patiently(books.read, place.db), Wall.of(place.slack))
 
     @property
     def parked(self) -> set[int]:
