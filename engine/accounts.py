@@ -93,13 +93,16 @@ async def _account(session: AsyncSession, node: NodeView, facts: _Facts) -> Acco
         return begun  # what had completed was to be done again
     if run.pid is None and run.step is None:
         return replace(begun, stage=Stage.PREPARING)
-    calls = unreturned(await _transcript(session, facts.project, run.started_at))
+    lines = await _transcript(session, facts.project, run.started_at)
+    calls = unreturned(lines)
     steps = await _steps(session, node) if calls else []
     told = None if calls is None else tuple(_told(call, steps) for call in calls)
     working = replace(begun, stage=Stage.WORKING)
     if run.outcome == RunOutcome.ASKED:  # what has no result then was not carried out
         return replace(working, under_way=(), held=told or ())
     last = STEP.validate_python(run.step) if run.step else None
+    if last and not told and is_behind(lines, last):
+        told = None  # a transcript that does not have the call cannot say that it had ended
     return replace(working, last=last, under_way=told)
 
 
@@ -124,6 +127,12 @@ def unreturned(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]] | 
         elif block.get("type") == "tool_result":
             calls.pop(str(block.get("tool_use_id")), None)
     return list(calls.values()) if lines else None
+
+
+def is_behind(lines: Iterable[Mapping[str, Any]], last: Step) -> bool:
+    """Whether a transcript lacks the call that a step has told of: steps are recorded sooner."""
+    known = (block for line in lines for block in blocks(line) if block.get("type") == "tool_use")
+    return bool(last.tool) and not any(_told(call, [last]) == last for call in known)
 
 
 async def _steps(session: AsyncSession, node: NodeView) -> list[Step]:

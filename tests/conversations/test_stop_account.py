@@ -10,7 +10,9 @@ from bot.messages import APPROVE, STOP, STOP_ALL
 from engine import AgentPolicy, DemoModel, Sandbox, Status, make_executor
 from engine.demo_model import Conversation, Turn, call, say
 from engine.models import Message as Said
+from engine.models import SessionEntry
 from engine.scripted import Wait, Write
+from engine.transcripts import blocks
 from tests.conversations.conftest import World, eventually, is_notice, shown
 from tests.worker.conftest import git
 
@@ -47,6 +49,7 @@ async def test_the_real_cli_is_stopped_in_the_middle_of_a_command(world: World) 
         root = await world.says("@agent work slowly")
         await world.agent(1, Status.ACTIVE)
         await eventually(lambda: wrote(world, 1, SLOW))
+        await eventually(lambda: transcribed(world, SLOW))
         await world.says("stop", thread=root)
         view = await world.agent(1, Status.CANCELLED)
         told = await last(world)
@@ -79,6 +82,18 @@ async def wrote(world: World, number: int, path: str) -> bool:
     """Whether an agent's last step is about this file, or is this command."""
     view = await world.agent(number, Status.ACTIVE)
     return view.step is not None and view.step.subject == path
+
+
+async def transcribed(world: World, command: str) -> bool:
+    """Whether a transcript has the call of a command: it is written after the step was told."""
+    assert world.program
+    async with world.program.engine.db.reading() as session:
+        entries = await session.scalars(select(SessionEntry.entry))
+    return any(
+        block.get("type") == "tool_use" and block["input"].get("command") == command
+        for entry in entries
+        for block in blocks(entry)
+    )
 
 
 async def test_what_was_not_given_to_it_is_quoted_and_retry_gives_it(world: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from engine import reading
-from engine.accounts import LISTED, added, unreturned
+from engine.accounts import LISTED, added, is_behind, unreturned
 from engine.executor import Step
 from engine.models import Event, Run
 from engine.notices import Ended, unpacked
@@ -52,6 +52,23 @@ TRANSCRIPTS: list[tuple[Lines, list[str] | None]] = [
 def test_which_calls_have_no_result(lines: Lines, left: list[str] | None) -> None:
     found = unreturned(lines)
     assert (found if found is None else [call["id"] for call in found]) == left
+
+
+BEHIND: list[tuple[Lines, Step, bool]] = [
+    ([], Step("Bash", "make"), True),
+    ([call(1, command="make"), result(1)], Step("Bash", "make"), False),
+    ([call(1, command="make"), result(1)], Step("Bash", "make", failed=True), False),
+    ([call(1, command="make"), result(1)], Step("Bash", "make all"), True),
+    ([call(1, "Read", file_path="/tree/a.py")], Step("Read", "a.py"), False),
+    ([call(1, "Read", file_path="/tree/a.py")], Step("Write", "a.py"), True),
+    ([call(1, "TodoWrite")], Step("TodoWrite", ""), False),
+    ([], Step("", "I think"), False),
+]
+
+
+@pytest.mark.parametrize(("lines", "last", "behind"), BEHIND)
+def test_whether_a_transcript_has_the_last_step(lines: Lines, last: Step, *, behind: bool) -> None:
+    assert is_behind(lines, last) is behind
 
 
 async def accounts(station: Station) -> list[Account | None]:
@@ -115,6 +132,16 @@ async def test_a_call_without_a_result_is_under_way(station: Station) -> None:
     last = Step("Read", "src/a.py")
     under_way = (long, last, Step("Grep", ""))  # of which no step was told
     assert await accounts(station) == [Account(Stage.WORKING, ALICE, last, under_way)]
+
+
+async def test_a_call_that_the_transcript_lacks_is_not_said_to_have_ended(station: Station) -> None:
+    make, long = Step("Bash", "make"), Step("Bash", "sleep 60")
+    station.script = {"long": [make, long, Wait(asyncio.Event())]}
+    agent = await running(station, long)
+    lines = [call(1, command="make"), result(1)]
+    await Sessions(station.db).append(name(f"agent:{agent}", "s"), lines)  # type: ignore[arg-type]
+    await stop(station, agent)
+    assert await accounts(station) == [Account(Stage.WORKING, ALICE, last=long)]
 
 
 async def test_a_call_that_waited_for_people_was_not_carried_out(station: Station) -> None:
