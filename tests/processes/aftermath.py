@@ -1,5 +1,6 @@
 """What must hold once everything is over, whatever happened before; looked at from the outside."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -21,7 +22,7 @@ async def over(mab: Installation, *cards: Message) -> None:
     assert len(roots(mab)) == len(cards)
     for agent, branch, commit in await _ended(mab):
         assert repositories.git(mab.shop, "rev-parse", branch) == commit, agent
-    assert not _locks(mab.shop / ".git")
+    await until(lambda: not _locks(mab.shop / ".git"))
 
 
 async def later(mab: Installation, seconds: float) -> None:
@@ -59,4 +60,5 @@ async def _ended(mab: Installation) -> list[tuple[int, str, str]]:
 
 def _locks(git_dir: Path) -> list[Path]:
     """Locks of git that nobody holds any more."""
-    return [path for path in git_dir.rglob("*.lock") if path.is_file()]
+    found = (Path(at, name) for at, _, names in os.walk(git_dir) for name in names)
+    return [path for path in found if path.suffix == ".lock"]

@@ -101,7 +101,7 @@ async def last_word(mab: Installation, channel: str, card: Message) -> str:
 
 async def ends(program: Running) -> None:
     program.signal(signal.SIGTERM)
-    assert await program.ended(within=20) == 0, program.said()
+    assert await program.ended(within=40) == 0, program.said()
 
 
 def branches(repository: Path) -> list[str]:
@@ -126,7 +126,9 @@ async def test_three_repositories_each_in_its_channel(three: Installation) -> No
     for repository, number in (("shop", 1), ("docs", 2), ("site.git", 3)):
         assert branches(three.root / repository) == [f"agent/{number}"]
     await three.slack.commands("you", "backend", "/agent spawn --repo site style")
-    await three.slack.settled(lambda: "site" in three.slack.ephemerals("you")[-1].text)
+    await three.slack.settled(
+        lambda: "site" in three.slack.ephemerals("you")[-1].text, timeout=SECONDS
+    )
     assert len(await three.ledger.recent(three.slack.user("you").id, 9)) == 3
     await ends(serving)
 

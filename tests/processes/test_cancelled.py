@@ -6,7 +6,7 @@ import pytest
 
 from tests.processes.conftest import LONG, Installation, marked, until
 
-GONE_SECONDS = 10.0
+GONE_SECONDS = 30.0
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)

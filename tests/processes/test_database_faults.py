@@ -29,8 +29,8 @@ from tests.processes.conftest import (
     until,
 )
 
-LEASE = 4.0  # seconds
-ENDS_WITHIN = 10.0  # seconds: a program that is told to, with its database away
+LEASE = 12.0  # seconds: at 5/6 of it agents stand still, and there is time to see it
+ENDS_WITHIN = 30.0  # seconds: a program that is told to, with its database away
 UNTIL_GO = f"{SLEEP} & while [ ! -e go ]; do sleep 0.1; done"
 
 
@@ -130,7 +130,7 @@ async def test_longer_than_a_lease_the_agents_are_frozen(
 async def test_connections_that_are_cut_again_and_again_cost_nothing(
     mab: Installation, server: DatabaseServer
 ) -> None:
-    mab.configure(lease=20)
+    mab.configure(lease=60)
     steps = [call("Write", file_path=f"{n}.txt", content="x") for n in range(6)]
     await mab.plays(first=[[*steps, say("Done.")]], second=[[*steps, say("Done.")]])
     await mab.serves()
@@ -138,7 +138,7 @@ async def test_connections_that_are_cut_again_and_again_cost_nothing(
     async def cut() -> None:
         chance = Random(6)
         while True:
-            await asyncio.sleep(chance.uniform(0.1, 0.6))
+            await asyncio.sleep(chance.uniform(0.3, 1.0))
             await server.cut()
 
     cards = [await mab.spawns(word) for word in ("first", "second")]
@@ -159,7 +159,7 @@ async def test_connections_that_are_cut_again_and_again_cost_nothing(
 async def test_a_time_without_writing_is_said_and_passes_without_a_restart(
     mab: Installation, server: DatabaseServer, free_port: int
 ) -> None:
-    mab.configure(lease=20)
+    mab.configure(lease=60)
     gate = asyncio.Event()
     await mab.plays(long=[scene("half.txt", Turn("Done.", after=gate))], new=[REST])
     await mab.serves(MAB_HTTP=f"127.0.0.1:{free_port}")
@@ -202,7 +202,7 @@ async def test_who_is_stopped_meanwhile_ends_and_the_next_start_goes_on(
     begun = monotonic()
     first.signal(signal.SIGTERM)
     assert await first.ended(within=60) == 0
-    assert monotonic() - begun < ENDS_WITHIN * (2 if hangs else 1)
+    assert monotonic() - begun < ENDS_WITHIN
     assert marked(marker) == []
     assert "Traceback" not in first.said()
     if not hangs:

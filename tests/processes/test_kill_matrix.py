@@ -84,7 +84,7 @@ class Scenes:
         slack, before = self.mab.slack, self.mab.slack.greeted
         self.programs[name] = await (await self.mab.starts(name)).ready()
         if name != "worker":
-            await slack.settled(lambda: slack.greeted == before + 2, timeout=SECONDS)
+            await slack.settled(lambda: slack.greeted >= before + 2, timeout=SECONDS)
 
     async def spawns(self, task: str) -> Message:
         """Ask for an agent; its card."""
@@ -99,7 +99,7 @@ class Scenes:
             await until(lambda: "stopping" in program.events())
             program.signal(signal.SIGTERM)
             self.answers[blow].set()  # what ends by itself meanwhile has ended
-        code = await program.ended(within=25)
+        code = await program.ended()
         assert code == (-signal.SIGKILL if blow is Blow.KILL else 0), program.said()
         assert "Traceback" not in program.said()
 
@@ -123,7 +123,7 @@ class Scenes:
         self.answers[blow].set()
         number = len(self.cards) - 1
         assert await self._story(long, number) == self._told(blow)
-        assert await mab.runs(number) == self._came_to(blow)
+        assert await mab.runs(number) in self._came_to(blow)
         assert f"half-{blow.name}.txt" in await mab.on_branch(number)
         assert await self._story(quick, number + 1) == ["done"]
         assert await mab.runs(number + 1) == [(1, "completed")]
@@ -162,11 +162,13 @@ class Scenes:
         lost = blow is Blow.KILL and self.victim is not Victim.BOT
         return ["taken over", "done"] if lost else ["done"]
 
-    def _came_to(self, blow: Blow) -> list[tuple[int, str]]:
-        """What became of the agent that ran: README, "Stopping"."""
-        if self.victim is Victim.BOT or blow is Blow.TWICE:
-            return [(1, "completed")]
-        return [(1, "lost" if blow is Blow.KILL else "handed_over"), (2, "completed")]
+    def _came_to(self, blow: Blow) -> list[list[tuple[int, str]]]:
+        """What may become of the agent that ran: README, "Stopping"."""
+        at_once = [(1, "completed")]
+        if self.victim is Victim.BOT:
+            return [at_once]
+        again = [(1, "lost" if blow is Blow.KILL else "handed_over"), (2, "completed")]
+        return [at_once, again] if blow is Blow.TWICE else [again]  # it ends meanwhile, or not
 
     async def _waits(self) -> None:
         """Whoever waits for people still does, and has asked once."""

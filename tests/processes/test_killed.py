@@ -17,7 +17,7 @@ def sandbox(database_kind: str) -> Sandbox:
 async def test_after_a_kill_nothing_of_the_old_run_lives_and_its_work_goes_on(
     mab: Installation, sandbox: Sandbox
 ) -> None:
-    mab.configure(lease=60, sandbox=sandbox)
+    mab.configure(lease=600, sandbox=sandbox)
     await mab.plays(long=[LONG, REST])
     first = await mab.serves()
     card = await mab.spawns("long")
@@ -30,6 +30,6 @@ async def test_after_a_kill_nothing_of_the_old_run_lives_and_its_work_goes_on(
     await mab.told(card, "taken over")
     assert marked(marker) == []
     assert await mab.story(card) == ["taken over", "done"]
-    assert monotonic() - begun < 50, "a dead worker of this host is not waited for"
+    assert monotonic() - begun < 200, "a dead worker of this host is not waited for"
     assert await mab.runs() == [(1, "lost"), (2, "completed")]
     assert {"half.txt", "rest.txt"} <= set(await mab.on_branch())

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -23,7 +24,8 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 
 def _below(root: Path) -> set[str]:
-    return {str(path.relative_to(root)) for path in root.rglob("*")}
+    found = (Path(at, name) for at, *names in os.walk(root) for name in chain(*names))
+    return {str(path.relative_to(root)) for path in found}
 
 
 def _foreign(grown: set[str]) -> list[str]:
@@ -71,5 +73,5 @@ async def test_nothing_stays_of_runs_that_were_killed(mab: Installation) -> None
     await until(lambda: not _below(temporary))
     assert list(mab.agents()) == []
     there = {path.name for path in (mab.root / "home/.worktrees").glob("agent-*")}
-    assert {path.name for path in (git_dir / "worktrees").iterdir()} == there
+    await until(lambda: {path.name for path in (git_dir / "worktrees").iterdir()} == there)
     await until(lambda: not _foreign(_below(git_dir) - before))

@@ -19,11 +19,11 @@ from bot.local import Message
 from engine.demo_model import Turn, call, say
 from engine.models import Command, Node
 from tests.chaos.trouble_disk import small_disk
-from tests.processes.conftest import REST, Installation, Running, scene, shown, until
+from tests.processes.conftest import REST, SECONDS, Installation, Running, scene, shown, until
 from tests.processes.test_database_faults import UNTIL_GO, lets_go, states
 from tests.repositories import commit, git
 
-LEASE = 4.0  # seconds
+LEASE = 12.0  # seconds: at 5/6 of it agents stand still, and there is time to see it
 BIG = 300_000  # bytes
 
 
@@ -168,7 +168,7 @@ async def test_without_room_for_a_worktree_the_thread_says_so_and_retry_goes_on(
     serving = await mab.serves()
     room.take(serving)
     card = await mab.spawns("long")
-    failed = await mab.slack.settled(lambda: _failed(mab, card), timeout=40)
+    failed = await mab.slack.settled(lambda: _failed(mab, card), timeout=SECONDS)
     assert failed is not None
     assert "the disk is full" in shown(failed)
     assert "make room on the worker" in shown(failed)

@@ -28,7 +28,7 @@ from engine.states import Decision, Status
 from engine.votes import Click
 from engine.workflows import Workflows
 from tests import repositories
-from tests.processes.conftest import Installation, shown, until
+from tests.processes.conftest import SECONDS, Installation, shown, until
 
 RULE = "Bash(touch:*)"
 COMMAND = "touch made.txt && echo once >> times.txt"
@@ -48,7 +48,7 @@ async def waits(mab: Installation) -> tuple[Message, Message]:
     await mab.plays(careful=[ASKS])
     serving = await mab.serves()
     card = await mab.spawns("careful")
-    asked = await mab.slack.settled(lambda: _question(mab, card), timeout=40)
+    asked = await mab.slack.settled(lambda: _question(mab, card), timeout=SECONDS)
     assert asked is not None
     assert COMMAND.replace("&&", "&amp;&amp;") in shown(asked) or COMMAND in shown(asked)
     assert await mab.runs() == [(1, "asked")]
@@ -124,7 +124,7 @@ async def test_many_wait_without_a_process_and_any_of_them_goes_on_at_once(
     await _copied(mab, MANY - 1)
     worker = await (await mab.starts("worker")).ready()
     process = psutil.Process(worker.pid)
-    assert (process.children(recursive=True), list(mab.agents())) == ([], [])
+    await until(lambda: (process.children(recursive=True), list(mab.agents())) == ([], []))
     memory = process.memory_info().rss / 2**20
     print(f"{MANY} agents wait: worker {memory:.0f} MiB, no process beside it")  # noqa: T201
     seconds = [await _goes_on(mab, agent) for agent in random.sample(range(1, MANY + 1), PICKED)]

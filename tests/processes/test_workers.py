@@ -24,6 +24,7 @@ from tests import repositories
 from tests.processes.conftest import (
     LONG,
     REST,
+    SECONDS,
     Installation,
     Running,
     everybody,
@@ -52,7 +53,7 @@ class Fleet:
         """Start the bot."""
         before = self.mab.slack.greeted
         bot = await (await self.mab.starts("bot")).ready()
-        await self.mab.slack.settled(lambda: self.mab.slack.greeted == before + 2, timeout=40)
+        await self.mab.slack.settled(lambda: self.mab.slack.greeted >= before + 2, timeout=SECONDS)
         return bot
 
     async def works(self, name: str, **environ: str) -> Running:
@@ -126,8 +127,7 @@ async def test_two_share_the_work_and_each_takes_only_what_it_serves(fleet: Flee
         await fleet.works(name, **configured(mab, name, "shop"))
     asked = ["--repo other share", *(f"--repo shop share part {part}" for part in range(8))]
     for task in asked:
-        answer = await mab.slack.commands("you", "general", f"/agent spawn {task}")
-        assert answer.ok
+        await mab.commands(f"/agent spawn {task}")
     await until(partial(completed, mab, 8), seconds=90)
     [left] = await mab.ledger.unfinished()
     assert (left.repo, left.status) == ("other", Status.PENDING), "nobody serves it yet"
@@ -178,7 +178,7 @@ async def test_another_one_of_the_host_goes_on_with_what_a_killed_one_left(fleet
     repositories.git(mab.shop, "worktree", "prune")
     await fleet.works("three")
     await mab.slack.says("you", "general", f"<@{mab.slack.bot_user}> follow it up", card.ts)
-    await until(partial(completed, mab, 2))
+    await until(partial(completed, mab, 2), seconds=120)  # Slack tries a third time after 60
     asked = read(mab.questions()[-1].body)
     assert (asked.task, asked.earlier) == ("follow it up", ("long",)), "the session went along"
     assert len(fleet.worktrees("three")) == 1
@@ -198,7 +198,7 @@ async def test_what_waits_for_people_goes_on_with_another_worker(fleet: Fleet) -
     await asyncio.gather(fleet.speaks(), fleet.works("one"))
     card = await mab.spawns("careful")
     for number, (name, label) in enumerate([("two", "Allow once"), ("three", "Blue")], start=1):
-        asked = await mab.slack.settled(partial(asks, mab, card, label), timeout=40)
+        asked = await mab.slack.settled(partial(asks, mab, card, label), timeout=SECONDS)
         assert asked is not None
         await until(partial(mab.came_to, [(n, "asked") for n in range(1, number + 1)]))
         for running in fleet.workers.values():

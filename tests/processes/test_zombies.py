@@ -33,7 +33,7 @@ async def speaks(mab: Installation, **environ: str) -> Running:
     """Start a bot that Slack has."""
     before = mab.slack.greeted
     bot = await (await mab.starts("bot", **environ)).ready()
-    await mab.slack.settled(lambda: mab.slack.greeted == before + 2, timeout=SECONDS)
+    await mab.slack.settled(lambda: mab.slack.greeted >= before + 2, timeout=SECONDS)
     return bot
 
 
@@ -84,7 +84,9 @@ async def test_what_people_allowed_is_not_done_again_by_a_replaced_worker(
     trap = f"{Failpoint.AFTER_CALLS_GIVEN}=stop"
     late = await (await mab.starts("worker", MAB_FAILPOINTS=trap)).ready()
     card = await mab.spawns("task")
-    asked = await mab.slack.settled(lambda: mab.slack.thread("general", card.ts)[1:], timeout=40)
+    asked = await mab.slack.settled(
+        lambda: mab.slack.thread("general", card.ts)[1:], timeout=SECONDS
+    )
     await mab.slack.presses("reviewer", asked[0], "Allow once")
     await until(lambda: standing(late))
     await (await mab.starts("worker")).ready()
@@ -102,7 +104,7 @@ async def test_what_people_allowed_is_not_done_again_by_a_replaced_worker(
 async def test_a_replaced_bot_leaves_one_card(mab: Installation, point: Failpoint) -> None:
     mab.configure(sandbox=Sandbox.OFF)
     late = await speaks(mab, MAB_FAILPOINTS=f"{point}=stop")
-    assert (await mab.slack.commands("you", "general", "/agent spawn task")).ok
+    await mab.commands("/agent spawn task")
     await until(lambda: standing(late))
     await later(mab, THREAD_SECONDS)
     await speaks(mab)
