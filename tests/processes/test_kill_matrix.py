@@ -10,6 +10,7 @@ bot and `serve` on SQLite, the worker on PostgreSQL, and with KILL_MATRIX=all ea
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -97,7 +98,8 @@ class Scenes:
         program.signal(signal.SIGKILL if blow is Blow.KILL else signal.SIGTERM)
         if blow is Blow.TWICE:
             await until(lambda: "stopping" in program.events())
-            program.signal(signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it may have ended already
+                program.signal(signal.SIGTERM)
             self.answers[blow].set()  # what ends by itself meanwhile has ended
         code = await program.ended()
         assert code == (-signal.SIGKILL if blow is Blow.KILL else 0), program.said()
