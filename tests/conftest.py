@@ -13,9 +13,16 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from engine.settings import async_url
 from engine.store import Database
+
+# How long an example takes says more about the machine than about us.
+settings.register_profile(
+    "patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 KINDS = ("sqlite", "postgresql")
 # For tests of what is said, shown and allowed, and of what agents do: none of it depends on where
