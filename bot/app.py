@@ -53,7 +53,7 @@ class Intake:
 
     async def _concerns_us(self, command: Incoming) -> bool:
         """Most of what people say to each other does not: only what is said in our threads."""
-        if command.kind not in {Kind.REPLY, Kind.EDIT}:
+        if command.kind not in {Kind.REPLY, Kind.EDIT, Kind.ERASED}:
             return True
         said = command.payload
         origin = Origin(place_of(said["team"], said["channel"]), said["thread"])

@@ -28,6 +28,7 @@ from bot.meaning import (
 from bot.merging import Merging
 from bot.messages import Message, buttons
 from bot.parsing import begins_with_verb, parse
+from bot.places import place_of
 from bot.replies import packed
 from bot.stopping import Stop, stops
 from bot.talking import Talking
@@ -92,6 +93,8 @@ class Conversation:
         await self.engine.workflows.settle(recorded.key, reply.text, packed(reply))
 
     async def _meaning(self, recorded: Recorded) -> Outcome:
+        if recorded.kind == Kind.ERASED:
+            return await self._erased(recorded)
         asked = await self._asked(recorded)
         match recorded.kind:
             case Kind.ACTION:
@@ -107,6 +110,14 @@ class Conversation:
                 return await self._in_thread(asked)
             case _:
                 return await self.acts.do(_read(asked), asked)
+
+    async def _erased(self, recorded: Recorded) -> Outcome:
+        """A message of ours is gone: what it asked people is asked again."""
+        where = recorded.payload
+        place = place_of(str(where["team"]), str(where["channel"]))
+        receipt = {"ts": str(where["ts"])}
+        asked = await self.engine.decisions.ask_again(place, receipt, recorded.key)
+        return Done.SETTLED if asked else Done.IGNORED
 
     async def _in_thread(self, asked: Asked) -> Outcome:
         """What is said in a thread: to stop, or what the table says."""

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     MESSAGE = "message"  # a mention, or a direct message
     REPLY = "reply"  # in a thread, without a mention
     EDIT = "edit"  # of something that was said in a thread
+    ERASED = "erased"  # a message of ours in a thread
     ACTION = "action"  # a button
     FORM = "form"  # a form that was sent off
     SHORTCUT = "shortcut"  # "Spawn an agent" on a message
@@ -93,6 +94,8 @@ def _message(body: Body, ours: Ours) -> Incoming | None:
         return None
     if event.get("subtype") == "message_changed":
         return _edit(event, ours.team)
+    if event.get("subtype") == "message_deleted":
+        return _erased(event, ours)
     if event.get("edited") and event.get("thread_ts") not in {None, event.get("ts")}:
         return None  # a mention that was edited into a reply is an edit, which came by itself
     author = _author(event, ours.bots)
@@ -144,6 +147,17 @@ def _edit(event: Body, team: str) -> Incoming | None:
     }
     key = f"edit:{place}:{ts}:{edited.get('ts', '')}"
     return Incoming(key, Kind.EDIT, payload, str(user))
+
+
+def _erased(event: Body, ours: Ours) -> Incoming | None:
+    """A message of ours was deleted from a thread, by an administrator."""
+    message: Body = event.get("previous_message") or {}
+    thread, ts = message.get("thread_ts"), str(event.get("deleted_ts") or "")
+    if message.get("user") != ours.user or not (thread and ts):
+        return None
+    channel = str(event["channel"])
+    payload = {"text": "", "team": ours.team, "channel": channel, "ts": ts, "thread": str(thread)}
+    return Incoming(f"erased:{place_of(ours.team, channel)}:{ts}", Kind.ERASED, payload, "")
 
 
 def _action(body: Body, team: str) -> Incoming | None:

@@ -15,10 +15,8 @@ from engine.clock import now
 from engine.commands import answer, settle
 from engine.consequences import Chosen, carry_out, run_out
 from engine.errors import InvalidSpec, StaleMove
-from engine.events import tell
 from engine.matters import Plan
 from engine.models.talk import OPEN
-from engine.notices import Opened
 from engine.requests import Wish, know
 from engine.states import Decision, InquiryStatus
 from engine.votes import CHOICES, Click, Inquiry
@@ -106,6 +104,23 @@ class Decisions:
         else:
             await inquiries.give_reason(session, request.id, f"discarded by {wish.by.name}")
 
+    async def ask_again(self, place: str, receipt: Mapping[str, Any], key: str = "") -> bool:
+        """Put a question to people once more whose last message is gone; False: none is open.
+
+        `receipt` is what the front end gave when it had posted that message.
+        """
+        async with self.workflows.db.reading() as session:
+            lost = await inquiries.asked_by(session, place, receipt)
+        if lost is None:
+            return False
+        async with self.workflows.changing(lost.workflow_id) as session:
+            await settle(session, key)
+            row, _ = await inquiries.locked(session, lost.id)
+            if row.status is InquiryStatus.OPEN:
+                await inquiries.ask_again(session, row)
+            await answer(session, key, f"asked {row.id} again", None)
+        return True
+
     async def tick(self) -> None:
         """Reject what nobody decided in time, and remind once of what waits for long."""
         for inquiry_id, workflow_id in await self._due(m.Inquiry.expires_at):
@@ -183,4 +198,4 @@ async def _remind(session: AsyncSession, inquiry_id: int) -> None:
     if row.status is InquiryStatus.OPEN and row.remind_at is not None:
         row.remind_at = None
         await session.flush()
-        tell(session, row.workflow_id, Opened(await inquiries.inquiry(session, row.id), again=True))
+        await inquiries.ask_again(session, row)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import models as m
@@ -14,6 +14,7 @@ from engine.clock import now
 from engine.errors import NotFound
 from engine.events import tell
 from engine.matters import KINDS, Matter, digest, packed, unpacked
+from engine.models.talk import OPEN
 from engine.notices import NAMES, Closed, Opened
 from engine.spec import Origin, Person
 from engine.states import Decision, InquiryStatus
@@ -80,6 +81,11 @@ async def change(session: AsyncSession, row: m.Inquiry, matter: Matter) -> Inqui
     changed = await inquiry(session, row.id)
     tell(session, row.workflow_id, Opened(changed, again=True))
     return changed
+
+
+async def ask_again(session: AsyncSession, row: m.Inquiry) -> None:
+    """Have an open question posted once more."""
+    tell(session, row.workflow_id, Opened(await inquiry(session, row.id), again=True))
 
 
 async def close(
@@ -150,6 +156,21 @@ async def posted(session: AsyncSession, shown: Inquiry) -> Mapping[str, Any]:
         if event.data["inquiry"]["revision"] == shown.revision:
             return event.receipt or {}
     return {}
+
+
+async def asked_by(
+    session: AsyncSession, place: str, receipt: Mapping[str, Any]
+) -> m.Inquiry | None:
+    """The open question of a place that was last put to people by the message of a receipt."""
+    opening = (
+        select(m.Inquiry, m.Event.receipt)
+        .join(m.Workflow, m.Workflow.id == m.Inquiry.workflow_id)
+        .join(m.Event, m.Event.inquiry_id == m.Inquiry.id)
+        .where(text(OPEN), m.Workflow.place == place, m.Event.name == NAMES[Opened])
+        .order_by(m.Event.id)
+    )
+    last = {row.id: (row, posted) for row, posted in await session.execute(opening)}
+    return next((row for row, posted in last.values() if posted == receipt), None)
 
 
 async def listed(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[Inquiry]:

@@ -44,11 +44,11 @@ class Renewal:
     async def renew(self, within: float | None = None) -> None:
         """Renew all leases; freeze the agents while that is impossible, end those we lost.
 
-        Waits for a quarter of a lease, or `within` seconds.
+        Waits for a quarter of a lease at most, or `within` seconds.
         """
         began = monotonic()
         held = {*self.attempts, *self.closing}  # what is claimed meanwhile is not in question
-        ours = await self._asked(self.leases.renew(held), within or self.leases.seconds / 4)
+        ours = await self._asked(self.leases.renew(held), within or self._patience())
         self.away = ours is None
         if ours is None:
             await self._fence()
@@ -60,6 +60,12 @@ class Renewal:
             elif self._frozen:
                 await processes.thaw(attempt.tree)
         self._frozen = False
+
+    def _patience(self) -> float:
+        """Seconds to wait for an answer; agents are frozen before their leases end, not after."""
+        quarter = self.leases.seconds / 4
+        left = self.renewed + self.leases.seconds * 11 / 12 - monotonic()
+        return quarter if self._frozen else max(0.0, min(quarter, left))
 
     async def bury_dead(self) -> None:
         """End the leases of this host's workers whose process is gone."""

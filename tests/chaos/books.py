@@ -1,7 +1,7 @@
 """What is in the tables and on Slack's wall when a storm is over, as the judge reads it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,16 @@ class Books:
         """The request that a node belongs to."""
         owner = next((each.request_id for each in self.nodes if each.id == node), None)
         return next((each for each in self.requests if each.id == owner), None)
+
+    def lines(self) -> Iterator[str]:
+        """Every row as a line of text."""
+        for name, rows in vars(self).items():
+            for row in rows:
+                yield f"{name} {row if isinstance(row, tuple) else _columns(row)}"
+
+
+def _columns(row: Any) -> dict[str, Any]:
+    return {key: value for key, value in vars(row).items() if not key.startswith("_")}
 
 
 async def read(db: Database) -> Books:

@@ -3,22 +3,19 @@
 import asyncio
 import shutil
 import signal
-import sqlite3
 import tempfile
 import time
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import psutil
-from sqlalchemy.engine import make_url
 
 from engine.store import is_passing
 from tests.chaos import books, sights
-from tests.chaos.books import Wall
 from tests.chaos.calm import progress, unsettled
 from tests.chaos.fault import Fault
 from tests.chaos.judge import Violation, World, judge, on_disk, orphans
@@ -229,7 +226,7 @@ async def storm(weather: Weather) -> Report:
     async with site(weather.database, root, weather.lease, limits=weather.limits) as place:
         report = await Storm(weather, place).blows()
         if report.violations:
-            await asyncio.to_thread(_keep, place)
+            await asyncio.to_thread(_keep, await World.of(place))
     if report.violations:
         report.kept = str(root)
     else:
@@ -237,16 +234,8 @@ async def storm(weather: Weather) -> Report:
     return report
 
 
-def _keep(place: Place) -> None:
+def _keep(world: World) -> None:
     """Keep the ledger and Slack's messages for whoever looks into it."""
-    file = make_url(place.url).database
-    if make_url(place.url).get_backend_name() == "sqlite" and file:
-        with (
-            closing(sqlite3.connect(file)) as ledger,
-            closing(sqlite3.connect(place.root / "mab.db")) as copy,
-        ):
-            ledger.backup(copy)
-    lines = [
-        f"{p.channel} {p.root} {p.ts} {p.kind} {p.id} {p.text}" for p in Wall.of(place.slack).posted
-    ]
-    (place.root / "wall.txt").write_text("\n".join(lines))
+    lines = [f"{p.channel} {p.root} {p.ts} {p.kind} {p.id} {p.text}" for p in world.wall.posted]
+    (world.place.root / "wall.txt").write_text("\n".join(lines))
+    (world.place.root / "ledger.txt").write_text("\n".join(world.books.lines()))

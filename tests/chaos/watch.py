@@ -26,10 +26,17 @@ class Watch:
         while True:
             found = await asyncio.to_thread(sights.of_agents, self.place.root)
             self.most = max(self.most, len([sight for sight in found if sight.is_cli]))
-            for each in doubles(found):
-                if each.about not in {known.about for known in self.seen}:
-                    self.seen.append(each)
+            if doubles(found):
+                await self._suspect(found)
             await asyncio.sleep(EVERY)
+
+    async def _suspect(self, found: Sequence[Sight]) -> None:
+        """Look again: a look takes its time, in which one owner may have followed another."""
+        pids = {sight.process for sight in found}
+        again = await asyncio.to_thread(sights.of_agents, self.place.root)
+        for each in doubles([sight for sight in again if sight.process in pids]):
+            if each.about not in {known.about for known in self.seen}:
+                self.seen.append(each)
 
 
 def doubles(found: Sequence[Sight]) -> list[Violation]:

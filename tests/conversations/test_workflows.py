@@ -1,9 +1,10 @@
 """Workflows in a thread: a plan that is confirmed, gates, mending, and one final message."""
 
+from bot.local import Message
 from bot.messages import APPROVE
 from engine import Status
 from engine.scripted import Write
-from tests.conversations.conftest import World, shown
+from tests.conversations.conftest import World, is_notice, shown
 
 PLAN = (
     "/agent workflow calculator: design: Write calculator spec -> "
@@ -50,3 +51,40 @@ async def test_a_gate_shows_everything_that_changed_since_the_last_one(world: Wo
     diff = file.content.decode()
     assert "+add and subtract" in diff
     assert "+def add(a, b)" in diff
+
+
+async def test_a_question_whose_message_is_deleted_is_asked_again(world: World) -> None:
+    await world.begins()
+    await world.says(PLAN)
+    card = await world.card()
+    plan = (await world.thread(card.ts, 2))[1]
+    await world.delivered()
+    world.slack.erases(plan.ts)
+    again = (await world.until(lambda: notices(world, card.ts, but=plan.ts)))[0]
+    assert "Plan for w1" in again.text
+    assert "Reminder" in again.text
+    await world.slack.presses("you", again, APPROVE)
+    for number in (1, 2, 3):
+        await world.agent(number, Status.COMPLETED)
+
+
+async def test_what_is_deleted_and_asks_nothing_is_not_posted_again(world: World) -> None:
+    await world.begins()
+    await world.says(PLAN)
+    card = await world.card()
+    plan = (await world.thread(card.ts, 2))[1]
+    await world.slack.presses("you", plan, APPROVE)
+    end = (await world.thread(card.ts, 3))[2]
+    await world.delivered()
+    for message in (plan, end):
+        world.slack.erases(message.ts)
+    await world.says("@agent help", thread=card.ts)  # the inbox is worked through in order
+    await world.told("you", "spawn")
+    await world.delivered()
+    assert notices(world, card.ts) == []
+
+
+def notices(world: World, root: str, but: str = "") -> list[Message]:
+    """What a thread tells, except for one message."""
+    found = world.slack.thread("general", root)
+    return [message for message in found if is_notice(message) and message.ts != but]
