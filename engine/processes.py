@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +23,9 @@ from pathlib import Path
 
 import psutil
 
+from engine import process_table
 from engine.errors import MabError
+from engine.process_table import Entry, environment, started_at
 
 MARKER = "MAB_RUN"  # the environment variable that every process of a run carries
 _HOLD_SECONDS = 2.0  # for stopping a tree that forks all the time
@@ -88,19 +90,6 @@ def _pid_namespace() -> str:
     with suppress(OSError):
         return str(Path("/proc/self/ns/pid").stat().st_ino)
     return ""
-
-
-def started_at(pid: int) -> float:
-    """When a process started; raises psutil.NoSuchProcess.
-
-    Seconds since boot on Linux, where no clock change moves them; since the epoch elsewhere.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return psutil.Process(pid).create_time()
-    # proc(5): field 22; the name in parentheses, field 2, may hold spaces and parentheses
-    return int(stat.rpartition(b")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def runs(pid: int, pid_started: float) -> bool:
@@ -200,56 +189,61 @@ def _status(process: psutil.Process) -> str:
 
 
 def _is_root(process: psutil.Process, tree: ProcessTree) -> bool:
-    return process.pid == tree.pid and abs(_started(process) - tree.pid_started) < _SLACK
-
-
-def _started(process: psutil.Process) -> float:
     try:
-        return started_at(process.pid)
+        return _began(Entry(process.pid, 0, started_at(process.pid)), tree)
     except psutil.Error:
-        return -1.0  # it has just ended: nobody's root and nobody's child
+        return False  # it has just ended
+
+
+def _began(entry: Entry, tree: ProcessTree) -> bool:
+    """Whether it is the root of the run."""
+    return entry.pid == tree.pid and abs(entry.started - tree.pid_started) < _SLACK
 
 
 def _reach(tree: ProcessTree, known: set[psutil.Process]) -> set[psutil.Process]:
     """Root, marked and known processes, and everything below them."""
     if tree.host != host_identity():
         return set()
-    families = _families()
-    barred = {os.getpid(), *(ancestor.pid for ancestor in psutil.Process().parents())}
-    everyone = [process for children in families.values() for process in children]
-    todo = [p for p in everyone if p in known or _is_root(p, tree) or _marked(p, tree.marker)]
-    found: set[psutil.Process] = set()
+    entries = {entry.pid: entry for entry in process_table.living()}
+    pids = {process.pid for process in known}
+    todo = [
+        entry
+        for entry in entries.values()
+        if _began(entry, tree)
+        or (entry.pid in pids and _process(entry) in known)
+        or (tree.marker and environment(entry.pid).get(MARKER) == tree.marker)
+    ]
+    below = _below(todo, entries.values(), barred=_lineage(os.getpid(), entries))
+    return {process for process in map(_process, below) if process is not None}
+
+
+def _below(todo: list[Entry], everyone: Iterable[Entry], barred: set[int]) -> set[Entry]:
+    """These and everything below them, without those who are barred."""
+    families: dict[int, list[Entry]] = defaultdict(list)
+    for entry in everyone:
+        families[entry.parent].append(entry)
+    found: set[Entry] = set()
     while todo:
-        process = todo.pop()
-        if process not in found and process.pid not in barred:
-            found.add(process)
-            todo += _children(process, families)
+        entry = todo.pop()
+        if entry not in found and entry.pid not in barred:
+            found.add(entry)
+            # what is older than its parent has got a reused pid for a parent
+            todo += [child for child in families[entry.pid] if entry.started <= child.started]
     return found
 
 
-def _families() -> dict[int, list[psutil.Process]]:
-    """Every living process under its parent's pid."""
-    families: dict[int, list[psutil.Process]] = defaultdict(list)
-    for pid in psutil.pids():
-        with suppress(psutil.Error):
-            process = psutil.Process(pid)
-            with process.oneshot():
-                if process.status() != psutil.STATUS_ZOMBIE:
-                    families[process.ppid()].append(process)
-    return families
+def _lineage(pid: int, entries: Mapping[int, Entry]) -> set[int]:
+    """A process and its ancestors."""
+    found: set[int] = set()
+    while pid in entries and pid not in found:
+        found.add(pid)
+        pid = entries[pid].parent
+    return found
 
 
-def _children(
-    parent: psutil.Process, families: dict[int, list[psutil.Process]]
-) -> list[psutil.Process]:
-    """Its children; what is older than its parent has got a reused pid for a parent."""
-    born = _started(parent)
-    return [child for child in families.get(parent.pid, []) if 0 <= born <= _started(child)]
-
-
-def _marked(process: psutil.Process, marker: str) -> bool:
-    try:
-        mine = bool(marker) and process.uids().real == os.getuid()
-        return mine and process.environ().get(MARKER) == marker
-    except psutil.Error:
-        return False
+def _process(entry: Entry) -> psutil.Process | None:
+    """A handle that is safe to send signals by; None when it has ended."""
+    with suppress(psutil.Error):
+        process = psutil.Process(entry.pid)
+        return process if started_at(entry.pid) == entry.started else None
+    return None

@@ -5,16 +5,14 @@ run is no longer its own. If it is killed then, nobody else looks for what it ha
 """
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import structlog
 
-from engine import processes
+from engine import process_table, processes
+from engine.process_table import environment
 from engine.processes import MARKER, ProcessTree, host_identity
 from engine.scratch import Live
 
@@ -42,11 +40,5 @@ class Survivors:
 
     def _markers(self) -> set[str]:
         """The markers of all processes of ours; blocks for a look at the process table."""
-        found = set()
-        for process in psutil.process_iter():
-            with suppress(psutil.Error, OSError):
-                if process.uids().real == os.getuid():
-                    environ = process.environ()
-                    if environ.get("HOME") == str(self.home):
-                        found.add(environ.get(MARKER, ""))
-        return found - {""}
+        found = [environment(entry.pid) for entry in process_table.living()]
+        return {each.get(MARKER, "") for each in found if each.get("HOME") == str(self.home)} - {""}

@@ -7,13 +7,13 @@ from typing import Any
 
 import structlog
 
-from engine import processes
 from engine.budgets import Gauge
 from engine.equipment import Tools
 from engine.errors import LostLease
 from engine.executor import Step, Usage
 from engine.failpoints import Failpoint, reached
 from engine.leases import Claim
+from engine.process_table import started_at
 from engine.processes import ProcessTree
 from engine.store import is_passing, told
 
@@ -41,7 +41,7 @@ class Watching:
 
     async def started(self, pid: int) -> None:
         """The agent's root process runs."""
-        self.pid, self.pid_started = pid, await asyncio.to_thread(processes.started_at, pid)
+        self.pid, self.pid_started = pid, await asyncio.to_thread(started_at, pid)
         reached(Failpoint.AFTER_CLI_START)
         await self._tell(self.tools.runs.started(self.claim, pid, self.pid_started))
 

@@ -16,6 +16,7 @@ from engine.errors import LostLease, MabError
 from engine.executor import AgentResult
 from engine.failpoints import Failpoint, reached
 from engine.leases import Claim, Leases, LostRun, Offer, RunKey
+from engine.process_table import started_at
 from engine.processes import ProcessTree, rebooted
 from engine.renewal import Renewal
 from engine.room import Room
@@ -67,7 +68,7 @@ class Worker:
     async def join(self, version: str) -> None:
         """Become known, and close what dead workers of this host left."""
         pid = os.getpid()
-        started = await asyncio.to_thread(processes.started_at, pid)
+        started = await asyncio.to_thread(started_at, pid)
         await self.leases.register(Offer(self.slots, self.repos, version, pid, started))
         await self.renewal.bury_dead()
         await self.tools.model.open()

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine import processes
+from engine import process_table, processes
+from engine.process_table import started_at
 from engine.processes import MARKER, ProcessTree
 
 SLEEP = "import time; time.sleep(300)"
@@ -291,17 +292,17 @@ async def test_ending_twice_is_harmless(nursery: Nursery) -> None:
 
 def test_start_times_tell_processes_apart(nursery: Nursery) -> None:
     first = nursery.start(SLEEP)
-    assert processes.started_at(first.pid) == processes.started_at(first.pid)
-    assert processes.started_at(first.pid) > processes.started_at(os.getpid())
+    assert started_at(first.pid) == started_at(first.pid)
+    assert started_at(first.pid) > started_at(os.getpid())
     first.kill()
     first.wait()
     with pytest.raises(psutil.NoSuchProcess):
-        processes.started_at(first.pid)
+        started_at(first.pid)
 
 
 async def test_a_process_runs_until_it_ended_and_nobody_else_for_it(nursery: Nursery) -> None:
     first = nursery.start(SLEEP)
-    started = processes.started_at(first.pid)
+    started = started_at(first.pid)
     assert processes.runs(first.pid, started)
     assert not processes.runs(first.pid, started - 10)
     first.kill()
@@ -316,3 +317,30 @@ def test_the_host_is_the_same_for_every_process_here() -> None:
     shown = subprocess.check_output([sys.executable, "-c", code], text=True).strip()
     assert shown == processes.host_identity()
     assert len(set(shown.split(":"))) == 3
+
+
+def test_the_table_says_of_processes_what_psutil_says(nursery: Nursery) -> None:
+    root = nursery.start(FAMILY)
+    assert root.stdout
+    root.stdout.readline()
+    found = {entry.pid: entry for entry in process_table.living()}
+    family = [psutil.Process(root.pid), *psutil.Process(root.pid).children(recursive=True)]
+    carriers = {process.pid for process in nursery.carriers()}
+    assert len(carriers) > len(family) > 1
+    for process in family:
+        assert found[process.pid].parent == process.ppid()
+        age = found[process.pid].started - found[os.getpid()].started
+        assert age == pytest.approx(process.create_time() - psutil.Process().create_time(), abs=0.1)
+    assert carriers <= found.keys()
+    for pid in carriers:
+        assert process_table.environment(pid)[MARKER] == nursery.marker
+
+
+def test_a_zombie_is_not_in_the_table(nursery: Nursery) -> None:
+    child = nursery.start("pass")
+    assert child.stdout
+    child.stdout.read()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE
+    assert child.pid not in {entry.pid for entry in process_table.living()}
+    assert process_table.environment(2**22 + 1) == {}

@@ -17,6 +17,7 @@ from sqlalchemy import update
 from engine import claude_program, processes
 from engine.executor import Sandbox
 from engine.models import Run
+from engine.process_table import started_at
 from tests.conftest import ONE_DATABASE
 from tests.processes.conftest import LONG, REST, Installation, Running, marked, until
 
@@ -100,5 +101,5 @@ async def test_a_cli_that_outlives_its_worker_is_ended_and_nobody_else(
     assert await mab.runs() == [(1, "lost"), (2, "completed")]
     assert {"half.txt", "rest.txt"} <= set(await mab.on_branch())
     assert innocent.poll() is None
-    assert processes.runs(innocent.pid, processes.started_at(innocent.pid))
+    assert processes.runs(innocent.pid, started_at(innocent.pid))
     await until(lambda: not list(mab.agents()))
