@@ -74,4 +74,9 @@ def build(client: AsyncWebClient, intake: Intake) -> AsyncApp:
         # Socket Mode acknowledges nothing but 200
         return BoltResponse(status=200 if await intake(req.body) else 503)
 
-    return AsyncApp(client=client, before_authorize=record, request_verification_enabled=False)
+    return AsyncApp(
+        name="mab",  # without one Bolt reads the sources of all its callers to find one
+        client=client,
+        before_authorize=record,
+        request_verification_enabled=False,
+    )

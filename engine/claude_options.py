@@ -52,6 +52,8 @@ _CLI_VARIABLES = {
     "DISABLE_AUTOUPDATER": "1",
     "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",  # nothing goes on after the last word
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",  # agents share nothing but their repository
+    # a line of its own in each request's system prompt, which defeats the provider's prompt cache
+    "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
     "CLAUDE_CODE_MAX_RETRIES": "2",  # some seconds; the worker's policy takes the long view
 }
 MAX_LINE = 64 * 2**20  # bytes of a message of the CLI: an answer, or a file that it has read

@@ -1,6 +1,7 @@
 """The real Claude CLI under the executor, its model scripted: what it does, and what it cannot."""
 
 import asyncio
+import json
 import os
 import pickle
 import signal
@@ -72,6 +73,22 @@ async def test_a_run_does_its_work_and_is_watched_and_accounted(
     assert "Be kind to tabs." in str(body["system"])
     assert str(bench.workspace) not in str(body["system"])
     assert bench.alive() == []
+
+
+async def test_requests_of_two_agents_begin_alike_for_the_prompt_cache(bench: Bench) -> None:
+    heads = []
+    for number, task in enumerate(("Count the words", "Look for what nobody calls"), start=1):
+        workspace = bench.root / f"agent-{number}"
+        workspace.mkdir()
+        async with scripted([say("Done.")]) as model:
+            job = bench.job(model, agent_id=number, task=task, workspace=workspace)
+            assert (await ClaudeExecutor().run(job, Diary())).success
+        body = next(request.body for request in model.requests if not request.side)
+        heads.append(json.dumps([body.get("tools"), body.get("system")]))
+    longest = max(map(len, heads))
+    pairs = enumerate(zip(*heads, strict=False))
+    assert longest > 10_000
+    assert next((n for n, (one, other) in pairs if one != other), longest) >= 0.95 * longest
 
 
 async def test_an_agent_stays_within_its_walls(
