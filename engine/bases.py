@@ -37,7 +37,8 @@ class OpenRepo:
 
     name: str
     git_dir: Path  # what all its worktrees share
-    head_dir: Path  # whose HEAD names the default base
+    head_dir: Path  # of the checkout that was named
+    head: str = ""  # the branch that its HEAD named when it was opened, the default base
     remote: str = ""  # name of the remote; "" = none
     url: str = ""  # where to push; may hold credentials, never shown
     base: str = ""  # configured; "" = the branch that HEAD names
@@ -163,10 +164,11 @@ def _worth_asking(repo: OpenRepo, name: str) -> bool:
 
 
 async def _default(repo: OpenRepo) -> str:
-    if repo.own:
-        await _follow_head(repo)
-    ran = await Git(repo.head_dir).run("symbolic-ref", "--quiet", "--short", "HEAD")
-    return ran.out.decode("utf-8", "replace").strip() or "HEAD"
+    """The branch that HEAD names; in our own clone what the remote's HEAD names today."""
+    if not repo.own:
+        return repo.head or "HEAD"
+    await _follow_head(repo)
+    return await repo.git.branch() or "HEAD"
 
 
 async def _follow_head(repo: OpenRepo) -> None:

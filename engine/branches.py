@@ -19,9 +19,8 @@ async def heads(worktree: Worktree) -> tuple[str, str]:
     """
     git = worktree.git
     last = await asyncio.to_thread(places.last_head, worktree.git_dir)
-    own = (
-        await git.commit_of(last) if re.fullmatch("[0-9a-f]{40,64}", last) else ""
-    ) or worktree.head
+    moved = last != worktree.head and re.fullmatch("[0-9a-f]{40,64}", last)
+    own = (await git.commit_of(last) if moved else "") or worktree.head
     return own, own if await git.contains(own, worktree.head) else worktree.head
 
 
@@ -30,7 +29,8 @@ async def advance(worktree: Worktree, commit: str, own: str, parent: str) -> str
     git = worktree.git
     rewritten = "" if await git.contains(parent, own) else await _rescue(worktree, own)
     tip = await git.commit_of(worktree.ref)
-    if tip and await git.contains(tip, commit):
+    onwards = tip == parent != commit  # a child of the tip's is not in its history
+    if tip and not onwards and await git.contains(tip, commit):
         return rewritten
     if tip in {"", worktree.head, own} and await _move(worktree, commit, tip):
         return rewritten

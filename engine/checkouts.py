@@ -217,7 +217,9 @@ async def _notes(worktree: Worktree) -> tuple[Note, ...]:
     git = Git(worktree.git_dir, worktree.path)
     staged = await git.paths("ls-files", "-z", "--stage")
     links = [entry.partition("\t")[2] for entry in staged if entry.startswith("160000")]
-    tracked = await git.paths("ls-files", "-z", "--", ":(attr:filter=lfs)")
+    filtered = any(entry.endswith(".gitattributes") for entry in staged)
+    lfs = ("ls-files", "-z", "--", ":(attr:filter=lfs)")
+    tracked = await git.paths(*lfs) if filtered else []
     pointers = await asyncio.to_thread(_pointers, worktree.path, tracked)
     found = ((NoteKind.SUBMODULES, links), (NoteKind.LFS_POINTERS, pointers))
     return tuple(Note(kind, _names(names)) for kind, names in found if names)

@@ -17,6 +17,7 @@ from engine.views import FileChange
 HUGE = 100 * 2**20  # bytes; most forges refuse a push with such a file
 LISTED = 50  # names of files that were left out
 GITLINK = "160000"
+NEW, TOUCHED = "?", frozenset({"C", "R"})  # tags of git-ls-files(1): changed, removed
 PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-commit-id")
 # Places of the CLI's sandbox where empty files may stay behind when it is killed.
 MASKS = frozenset(
@@ -26,6 +27,15 @@ MASKS = frozenset(
         *(".git", ".env", ".npmrc"),
     }
 )
+
+
+@dataclass
+class Listing:
+    """What git sees."""
+
+    links: set[str] = field(default_factory=set)  # submodules
+    touched: set[str] = field(default_factory=set)  # changed or gone
+    new: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -68,12 +78,10 @@ async def stage(git: Git, parent: str) -> list[str]:
     Raises GitError.
     """
     await git.out("read-tree", parent)
-    links = await _links(git)
-    touched = set(await git.paths("ls-files", "-z", "--modified", "--deleted"))
-    new = await git.paths("ls-files", "-z", "--others", "--exclude-standard")
+    found = await _listing(git)
     top = git.work_tree or Path()
-    survey = await to_thread(_survey, top, sorted(touched - links), new)
-    survey.left_out += await to_thread(_in_submodules, top, sorted(links))
+    survey = await to_thread(_survey, top, sorted(found.touched - found.links), found.new)
+    survey.left_out += await to_thread(_in_submodules, top, sorted(found.links))
     if survey.gone:
         await git.out("update-index", "-z", "--force-remove", "--stdin", stdin=_listed(survey.gone))
     refused = await _add(git, survey.present)
@@ -124,10 +132,20 @@ def _parsed(fields: list[str]) -> Iterable[FileChange]:
         yield FileChange(name, 0 if binary else int(added), 0 if binary else int(removed), binary)
 
 
-async def _links(git: Git) -> set[str]:
-    """The paths of submodules."""
-    entries = await git.paths("ls-files", "-z", "--stage")
-    return {entry.partition("\t")[2] for entry in entries if entry.startswith(GITLINK)}
+async def _listing(git: Git) -> Listing:
+    """The private index and the worktree, by git-ls-files(1); a tag says what each line is."""
+    found = Listing()
+    kinds = ("--stage", "--modified", "--deleted", "--others", "--exclude-standard")
+    for line in await git.paths("ls-files", "-z", "-t", *kinds):
+        tag, _, entry = line.partition(" ")
+        facts, _, path = entry.partition("\t")
+        if tag == NEW:
+            found.new.append(entry)
+        elif tag in TOUCHED:
+            found.touched.add(path)
+        elif facts.startswith(GITLINK):
+            found.links.add(path)
+    return found
 
 
 def _survey(top: Path, touched: list[str], new: list[str]) -> Survey:

@@ -130,8 +130,15 @@ class Git:
         ran = await self.run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
         return ran.out.decode().strip() if ran.code == 0 else ""
 
+    async def branch(self) -> str:
+        """The short name of the branch that HEAD names; "" when it is a commit."""
+        ran = await self.run("symbolic-ref", "--quiet", "--short", "HEAD")
+        return ran.out.decode("utf-8", "replace").strip()
+
     async def contains(self, commit: str, ancestor: str) -> bool:
-        """Whether `ancestor` is part of the history of `commit`."""
+        """Whether `ancestor` is part of the history of `commit`; a commit is of its own."""
+        if commit == ancestor:
+            return True
         return (await self.run("merge-base", "--is-ancestor", ancestor, commit)).code == 0
 
     async def swap(self, ref: str, new: str, old: str) -> bool:

@@ -21,6 +21,8 @@ OPTIONS = (
     "core.quotePath=false",
     "submodule.recurse=false",
     "worktree.useRelativePaths=false",
+    # as many as there are cores: a checkout of many files takes about half as long
+    "checkout.workers=0",
     "gc.auto=0",
     "maintenance.auto=false",
     *("commit.gpgSign=false", "push.gpgSign=false", "log.showSignature=false"),

@@ -116,7 +116,7 @@ class Repos:
             await git.out("config", "remote.origin.url", settings.url)
         await _must_have_commits(name, git, without_credentials(settings.url))
         address = await _address(git, "origin")
-        return OpenRepo(name, place, place, "origin", address, settings.base, own=True)
+        return OpenRepo(name, place, place, "", "origin", address, settings.base, own=True)
 
 
 async def _in_place(name: str, settings: Repo, path: Path) -> OpenRepo:
@@ -128,9 +128,10 @@ async def _in_place(name: str, settings: Repo, path: Path) -> OpenRepo:
     head_dir, git_dir = await _dirs(name, top)
     git = Git(git_dir)
     await _must_have_commits(name, Git(head_dir), str(path))
-    remote = await _remote(git, Git(head_dir))
+    head = await Git(head_dir).branch()
+    remote = await _remote(git, head)
     address = await _address(git, remote) if remote else ""
-    return OpenRepo(name, git_dir, head_dir, remote, address, settings.base)
+    return OpenRepo(name, git_dir, head_dir, head, remote, address, settings.base)
 
 
 async def _dirs(name: str, top: Path) -> tuple[Path, Path]:
@@ -164,10 +165,9 @@ async def _must_have_commits(name: str, git: Git, where: str) -> None:
         )
 
 
-async def _remote(git: Git, head: Git) -> str:
+async def _remote(git: Git, branch: str) -> str:
     """The remote of HEAD's branch, else `origin`, else the only one."""
     names = (await git.text("remote")).splitlines()
-    branch = (await head.run("symbolic-ref", "--quiet", "--short", "HEAD")).out.decode().strip()
     configured = (await git.run("config", f"branch.{branch}.remote")).out.decode().strip()
     wanted = [name for name in (configured, "origin") if name in names]
     return next(iter(wanted or (names if len(names) == 1 else [])), "")

@@ -11,7 +11,7 @@ from engine.scripted import Write
 from tests.conversations.conftest import World
 
 EDITS = 3  # of its card: begun, at work, ended
-GIT = 32  # processes, of which the first half makes its worktree and the second its commit
+GIT = 23  # processes, of which the first half makes its worktree and the second its commit
 
 
 @pytest.fixture

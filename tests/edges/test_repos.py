@@ -101,6 +101,7 @@ async def test_a_base_is_a_branch_a_tag_a_commit_or_what_head_names(tmp_path: Pa
         base = await repos.base(repo, ref)
         assert (base.commit, base.stale, base.remote) == (expected, "", ""), ref
     git(path, "checkout", "--quiet", "--detach", "v1")
+    repos, repo = await at(path, tmp_path)
     assert (await repos.base(repo, "")).commit == first
 
 

@@ -565,9 +565,9 @@ async def test_a_worktree_whose_making_was_interrupted_holds_nothing(
     yard: Yard, home: Path
 ) -> None:
     commit(yard.path, {".gitattributes": "run.sh filter=slow\n"})
-    git(yard.path, "config", "filter.slow.smudge", "sleep 60; cat")
-    begun = lambda: list(yard.worktrees.root.glob("agent-*/README.md"))  # noqa: E731 - a condition
-    async with worker_killed_when(begun, yard, home, "yard.open()"):
+    begun = home.parent / "begun"
+    git(yard.path, "config", "filter.slow.smudge", f"touch '{begun}'; sleep 60; cat")
+    async with worker_killed_when(begun.exists, yard, home, "yard.open()"):
         [lost] = await yard.worktrees.orphans([])
         assert not (lost / "run.sh").exists()
         salvaged = await yard.worktrees.salvage(lost)
