@@ -15,7 +15,7 @@ from bot.local.state import Channel, File, Message, User
 
 Json = dict[str, Any]
 T = TypeVar("T")
-PATIENCE = 5.0
+PATIENCE = 30.0
 
 
 class Driving:

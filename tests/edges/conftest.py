@@ -121,7 +121,7 @@ def answers(model: DemoModel) -> list[Result]:
     return list(read(model.requests[-1].body).results)
 
 
-async def until(condition: Callable[[], object], seconds: float = 20) -> None:
+async def until(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"

@@ -303,14 +303,14 @@ async def test_all_runs_pause_together_and_go_on(scene: Scene) -> None:
     async def overrun_once(_: web.Request) -> web.StreamResponse:
         times.append(time.monotonic())
         if len(times) == 1:
-            return web.json_response({}, status=429, headers={"Retry-After": "1"})
+            return web.json_response({}, status=429, headers={"Retry-After": "4"})
         return web.json_response(WHOLE)
 
     scene.api.answer = overrun_once
     assert await scene.status("one") == 429
     later = [asyncio.create_task(scene.status(run)) for run in ("one", "two", "three")]
     assert await asyncio.gather(*later) == [200] * 3
-    assert times[1] - times[0] >= 0.95
+    assert times[1] - times[0] >= 3.95
     assert len(scene.notes.held) == 3
     assert sorted(scene.notes.statuses) == [200, 200, 200, 429]
     before = len(scene.notes.held)
@@ -328,7 +328,7 @@ async def test_a_held_request_ends_with_its_run_and_the_others_wait_on(scene: Sc
     done, _ = await asyncio.wait(held, timeout=0.3)
     assert not done
     scene.way.refuse("one")
-    assert await asyncio.wait_for(held[0], 5) == 403
+    assert await asyncio.wait_for(held[0], 60) == 403
     assert not held[1].done()
     held[1].cancel()
     assert len(scene.api.asked) == 1
@@ -338,11 +338,11 @@ async def test_a_pause_is_bounded_and_grows_only_while_it_does_not_help(tmp_path
     pause = Pause(Board(tmp_path / "pause"))
     assert await pause.left() == 0
     await pause.heed(529, {})
-    assert 0.5 < await pause.left() <= 1
+    assert 0 < await pause.left() <= 1
     await pause.heed(429, {"retry-after": "3600"})
-    assert 59 < await pause.left() <= 60
+    assert 40 < await pause.left() <= 60
     assert not await pause.heed(500, {})
-    assert await pause.left() > 59
+    assert await pause.left() > 40
 
 
 async def test_the_workers_of_a_host_pause_together(tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ async def test_the_workers_of_a_host_pause_together(tmp_path: Path) -> None:
         times.append(time.monotonic())
         if len(times) > 1:
             return web.json_response(WHOLE)
-        return web.json_response({}, status=529, headers={"Retry-After": "1"})
+        return web.json_response({}, status=529, headers={"Retry-After": "5"})
 
     async with Api(overrun_once) as api, aiohttp.ClientSession() as client:
         values = {"ANTHROPIC_BASE_URL": api.url, "XDG_RUNTIME_DIR": str(tmp_path)}
@@ -363,8 +363,8 @@ async def test_the_workers_of_a_host_pause_together(tmp_path: Path) -> None:
             assert await Scene(api, one, notes, client).status("r") == 529
             assert await Scene(api, other, notes, client).status("r") == 200
             assert await Scene(api, two, notes, client).status("r") == 200
-    assert times[1] - times[0] < 0.9, "limits are a key's: who has another one goes on"
-    assert times[2] - times[0] >= 0.95
+    assert times[1] - times[0] < 4.5, "limits are a key's: who has another one goes on"
+    assert times[2] - times[0] >= 4.95
     assert len(notes.held) == 1
     assert os.listdir(tmp_path) == [], "nothing is left behind"  # noqa: PTH208 - the test may block
 

@@ -277,7 +277,7 @@ async def test_a_cancelled_run_leaves_no_process_not_even_below_a_shell(bench: B
             await running
 
     assert bench.alive() == []
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 40  # of the 60 s that its shell would take
     assert diary.usage.tokens_in == 1000
     assert diary.usage.cost > 0
 

@@ -277,7 +277,7 @@ async def test_what_hangs_is_given_up(sound: Installation, slack: Slack) -> None
     begun = time.monotonic()
     finding = await found(replace(sound, seconds=3), "Slack bot token")
     assert (finding.ok, finding.detail) == (False, "no answer within 3 s")
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
 
 
 async def test_a_database_that_is_down(sound: Installation) -> None:
@@ -521,12 +521,13 @@ async def test_without_slack_the_rules_are_judged_all_the_same(
     slack.known, slack.hangs = KNOWN, why == "hangs"
     if why == "refuses":
         slack.answers = dict.fromkeys(UNKNOWN, "ratelimited")
-    subject = ruled(replace(sound, seconds=2), {"admin": ["U1", "S1"], "spawn": []}, ("C2",))
+    patient = replace(sound, seconds=2 if why == "hangs" else 30)
+    subject = ruled(patient, {"admin": ["U1", "S1"], "spawn": []}, ("C2",))
     if why == "no token":
         subject = with_secrets(subject, SLACK_BOT_TOKEN="")
     begun = time.monotonic()
     seen = await lists(subject)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
     admin, place, policy = (seen[what] for what in ("Access admin", "Channels of one", "Policy"))
     assert (admin.ok, admin.detail) == (None, "U1 (not looked up), S1 (not looked up)")
     assert (place.ok, place.remedy) == (None, "")

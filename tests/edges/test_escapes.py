@@ -240,7 +240,7 @@ def _holds(check: str) -> bool:
 
 
 def _alive(argument: str) -> list[str]:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while found := [line for line in _lines() if argument in line]:
         if time.monotonic() > deadline:
             return found

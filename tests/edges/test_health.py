@@ -153,7 +153,7 @@ def test_no_addresses(text: str) -> None:
 
 async def test_a_probe_that_hangs_is_given_up(program: Program) -> None:
     probes = {"database": asyncio.Event().wait, "slack": program.slack}
-    hanging = Health(LOOPBACK, lambda: None, probes, program.registry, probe_seconds=0.05)
+    hanging = Health(LOOPBACK, lambda: None, probes, program.registry, probe_seconds=1)
     async with (
         hanging,
         aiohttp.ClientSession(f"http://127.0.0.1:{hanging.port}") as session,

@@ -33,7 +33,7 @@ def shell(workspace: Path, confinement: Confinement = WALLS, **environment: str)
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)

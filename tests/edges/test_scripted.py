@@ -96,7 +96,7 @@ async def test_it_hears_what_people_say_before_each_action(tmp_path: Path) -> No
     await asyncio.sleep(0)
     assert not (tmp_path / "b").exists()
     diary.said = ["and", "hurry"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await running
     assert executor.heard == ["use sqlite", "and", "hurry"]
     assert (tmp_path / "b").exists()

@@ -101,7 +101,7 @@ async def locked(db: Database) -> AsyncIterator[None]:
 
 
 async def test_what_cannot_be_written_now_is_written_in_its_place_later(db: Database) -> None:
-    shelf = Shelf(Sessions(db), "agent:1", seconds=0.3)
+    shelf = Shelf(Sessions(db), "agent:1", seconds=2)
     cli: SessionKey = {"project_key": "-tmp-somewhere", "session_id": "s"}
     lines = [entry(uuid=f"u{number}") for number in range(6)]
     await shelf.append(cli, lines[:2])

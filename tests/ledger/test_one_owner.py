@@ -69,7 +69,7 @@ async def test_who_claims_passes_over_what_another_is_about_to_take(ledger: Ledg
     async with ledger.db.writing() as session:
         await session.execute(select(Node.id).where(Node.id == first).with_for_update())
         claiming = asyncio.create_task(ledger.claim("w2", free=1))
-        done, _ = await asyncio.wait({claiming}, timeout=3)
+        done, _ = await asyncio.wait({claiming}, timeout=30)
         assert done, "it waits for a lock in place of taking the next one"
     assert [claim.agent_id for claim in await claiming] == [second]
     assert [claim.agent_id for claim in await ledger.claim("w1", free=1)] == [first]

@@ -28,7 +28,7 @@ from engine.worker import Worker
 from engine.workflows import Workflows
 
 ALICE = Person("U1", "Alice")
-SECONDS = 20.0  # after which a test that waits for something fails
+SECONDS = 60.0  # after which a test that waits for something fails
 
 
 def git(*args: str, cwd: Path) -> str:

@@ -97,7 +97,7 @@ async def running(station: Station, last: Step) -> int:
 
 async def test_a_timeout_names_the_last_step(station: Station) -> None:
     station.script = {"long": [Write("half.txt", "half"), Wait(asyncio.Event())]}
-    agent = await station.spawn("long", timeout=timedelta(seconds=1.5))
+    agent = await station.spawn("long", timeout=timedelta(seconds=4))
     await (await station.worker()).tick()
     assert (await station.ended(agent)).cause is Cause.TIMEOUT
     assert await accounts(station) == [Account(Stage.WORKING, last=Step("Write", "half.txt"))]
