@@ -172,11 +172,6 @@ class Leases:
         async with self.db.reading() as session:
             return {(node, attempt) for node, attempt in await session.execute(asked)}
 
-    async def braked(self) -> bool:
-        """Whether running agents are to end now, to be gone on with later."""
-        async with self.db.reading() as session:
-            return await session.scalar(select(Brake.id).where(Brake.ends_runs)) is not None
-
     async def take_over(self, limit: int, mine: Collection[RunKey]) -> list[LostRun]:
         """Become the owner of runs whose lease is over, to close them."""
         lost = select(Run.node_id, Run.attempt).where(

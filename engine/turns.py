@@ -4,13 +4,27 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, true
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Subquery,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine.clock import now
 from engine.models import Event, Workflow
 from engine.models.graph import PARKED
 from engine.models.service import UNDELIVERED
+
+WITHOUT_END = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -29,36 +43,47 @@ async def due(session: AsyncSession, room: Room) -> dict[int, str]:
     Notices come before cards, and of each the oldest; but every place has its turn before any
     has a second one. Those in which nothing could be told come last.
     """
+    given = {
+        "limit": room.limit,
+        "share": room.share or WITHOUT_END,
+        "full": list(room.full),
+        "quiet": list(room.quiet),
+    }
     found: dict[int, str] = {}
-    for query in _queries(room):
-        for row in await session.execute(query.limit(room.limit)):
-            found.setdefault(row.id, row.place)
+    for row in await session.execute(DUE, given):
+        found.setdefault(row.id, row.place)
     return found
 
 
-def _queries(room: Room) -> list[Select[tuple[int, str]]]:
+def _due() -> CompoundSelect[Any]:
+    """One question, made once: it is asked every second, and making it takes longer."""
     ready = (
-        Workflow.place.not_in(room.full),
+        Workflow.place.not_in(bindparam("full", expanding=True)),
         Workflow.retry_at <= now(),
         or_(Workflow.deliver_until.is_(None), Workflow.deliver_until < now()),
     )
-    loud = Workflow.place.not_in(room.quiet)
+    loud = Workflow.place.not_in(bindparam("quiet", expanding=True))
     told = Workflow.id.in_(select(Event.workflow_id).where(text(UNDELIVERED)))
     changed = (Workflow.version != Workflow.shown, Workflow.card_at <= now())
     edited = or_(loud, and_(Workflow.card.is_not(None), ~told))
-    return [
-        _by_turns(room, Workflow.retry_at, told, loud, Workflow.parked == "", *ready),
-        _by_turns(room, Workflow.card_at, *changed, edited, Workflow.parked == "", *ready),
-        _by_turns(room, Workflow.retry_at, and_(text(PARKED)), loud, *ready),
-    ]
+    lines = (
+        _by_turns(Workflow.retry_at, told, loud, Workflow.parked == "", *ready),
+        _by_turns(Workflow.card_at, *changed, edited, Workflow.parked == "", *ready),
+        _by_turns(Workflow.retry_at, and_(text(PARKED)), loud, *ready),
+    )
+    found = [select(*line.c, literal(n).label("line")) for n, line in enumerate(lines)]
+    return union_all(*found).order_by("line", "turn", "since")
 
 
-def _by_turns(room: Room, since: Any, *where: ColumnElement[bool]) -> Select[tuple[int, str]]:
+def _by_turns(since: Any, *where: ColumnElement[bool]) -> Subquery:
     """The first of every place for which it holds, then the second of every place, and so on."""
     # "" has SQLite sort the few that are due, or else it reads all of them in the order of an index
     place = Workflow.place.concat("")
     turn = func.row_number().over(partition_by=place, order_by=(since, Workflow.id))
     found = select(Workflow.id, Workflow.place, since.label("since"), turn.label("turn"))
     line = found.where(*where).subquery()
-    mine = line.c.turn <= room.share if room.share else true()
-    return select(line.c.id, line.c.place).where(mine).order_by(line.c.turn, line.c.since)
+    mine = select(line).where(line.c.turn <= bindparam("share"))
+    return mine.order_by(line.c.turn, line.c.since).limit(bindparam("limit")).subquery()
+
+
+DUE = _due()

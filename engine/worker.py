@@ -11,6 +11,7 @@ import structlog
 
 from engine import processes
 from engine.attempt import Attempt
+from engine.due import due
 from engine.equipment import Tools
 from engine.errors import LostLease, MabError
 from engine.executor import AgentResult
@@ -76,20 +77,32 @@ class Worker:
     async def tick(self) -> None:
         """Stop what was cancelled, close what was lost, claim what is pending."""
         async with self._ticking:
-            for key in await self.leases.cancelled(self.attempts):
-                if attempt := self.attempts.get(key):  # it may have ended in the meantime
-                    attempt.halt(Halt.CANCEL)
-            if self.attempts and await self.leases.braked():
+            there = await due(self.leases.db, (agent for agent, _ in self.attempts), self.repos)
+            if there.cancelled:
+                await self._cancel()
+            if there.braked:
                 for attempt in self.attempts.values():
                     attempt.halt(Halt.HANDOVER)
-            held = {*self.attempts, *self.closing}
-            for lost in await self.leases.take_over(LOST_PER_TICK, held):
-                self.closing.add(lost.key)
-                self._spawn(self._close_lost(lost))
+            if there.lost:
+                await self._take_over()
             if not self.stopping:
-                free = self._free() if await self.room.there() else 0
-                for claim in await self.leases.claim(free, self.repos):
-                    self._begin(claim)
+                await self._claim(pending=there.pending)
+
+    async def _cancel(self) -> None:
+        for key in await self.leases.cancelled(self.attempts):
+            if attempt := self.attempts.get(key):  # it may have ended in the meantime
+                attempt.halt(Halt.CANCEL)
+
+    async def _take_over(self) -> None:
+        held = {*self.attempts, *self.closing}
+        for lost in await self.leases.take_over(LOST_PER_TICK, held):
+            self.closing.add(lost.key)
+            self._spawn(self._close_lost(lost))
+
+    async def _claim(self, *, pending: bool) -> None:
+        free = self._free() if await self.room.there() and pending else 0
+        for claim in await self.leases.claim(free, self.repos):
+            self._begin(claim)
 
     def _free(self) -> int:
         return self.slots - len(self.attempts)

@@ -1,6 +1,7 @@
 """While the brake is on, no agent is claimed."""
 
 from engine.brake import paused
+from engine.due import due
 from tests.ledger.conftest import BOB, LedgerWorld
 
 
@@ -18,11 +19,10 @@ async def test_nothing_is_claimed_until_the_brake_is_released(ledger: LedgerWorl
 
 async def test_a_brake_becomes_harder_but_not_softer(ledger: LedgerWorld) -> None:
     await ledger.workflows.pause(await ledger.wish(), ends_runs=False)
-    leases = ledger.worker("w1").leases
-    assert not await leases.braked()
+    assert not (await due(ledger.db, [], [])).braked
     await ledger.workflows.pause(await ledger.wish(), ends_runs=True)
     await ledger.workflows.pause(await ledger.wish(), ends_runs=False)
-    assert await leases.braked()
+    assert (await due(ledger.db, [], [])).braked
 
 
 async def test_a_running_agent_goes_on_when_the_brake_is_pulled(ledger: LedgerWorld) -> None:

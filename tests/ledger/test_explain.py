@@ -17,6 +17,7 @@ from engine.api import Ledger
 from engine.budgets import Budgets
 from engine.commands import Incoming
 from engine.dag import WorkflowSpec
+from engine.due import due
 from engine.figures import figures
 from engine.janitor import Janitor
 from engine.leases import Offer
@@ -125,7 +126,7 @@ def _workers(ledger: LedgerWorld, home: Path) -> Ticks:
         "cancelling": cancel,
         "renewal": renew,
         "lost runs": lose,
-        "brake": leases.braked,
+        "due": lambda: due(db, [1, 2], ["shop"]),
         "recovery": leases.neighbours,
         "burial": lambda: leases.bury("w2"),
         "admission": workflows.admit,
@@ -181,6 +182,7 @@ def _bots(ledger: LedgerWorld) -> Ticks:
         "replies": lambda: commands.replies_due(db, 50),
         "found": lambda: commands.find(db, f"command:{OF_OLD}"),
         "inquiries": decide,
+        "erased": lambda: ledger.decisions.ask_again("T1/C1", {"ts": "1"}),
         "figures again": lambda: figures(db),
     }
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from engine.scripted import Break, Wait, Write, failure
 from engine.states import Cause, Status
 from engine.views import FileChange
+from tests.ledger.test_graph_size import counting
 from tests.worker.conftest import Station, git
 
 
@@ -131,3 +132,10 @@ async def test_a_setup_that_fails_ends_the_attempt_before_the_agent(station: Sta
     view = await station.ended(agent)
     assert (view.status, view.cause) == (Status.FAILED, Cause.SETUP)
     assert "no compiler" in view.error
+
+
+async def test_a_worker_with_nothing_to_do_asks_one_question(station: Station) -> None:
+    worker = await station.worker()
+    with counting(station.db) as seen:
+        await worker.tick()
+    assert len(seen.asked) == 1
