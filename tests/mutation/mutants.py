@@ -142,8 +142,8 @@ MUTANTS = (
     Mutant(
         "root-start-time",
         "engine/processes.py",
-        "process.pid == tree.pid and abs(_started(process) - tree.pid_started) < _SLACK",
-        "process.pid == tree.pid",
+        "entry.pid == tree.pid and abs(entry.started - tree.pid_started) < _SLACK",
+        "entry.pid == tree.pid",
         (f"{PROCESSES}a_reused_pid_is_left_alone",),
     ),
     Mutant(
@@ -156,8 +156,8 @@ MUTANTS = (
     Mutant(
         "marker",
         "engine/processes.py",
-        "process.environ().get(MARKER) == marker",
-        "process.environ().get(MARKER, '')[:8] == marker[:8]",
+        "environment(entry.pid).get(MARKER) == tree.marker",
+        "environment(entry.pid).get(MARKER, '')[:8] == tree.marker[:8]",
         (f"{PROCESSES}siblings_and_other_runs_survive",),
     ),
     Mutant(
