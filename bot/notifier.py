@@ -63,7 +63,8 @@ class Notifier:
     async def _look(self) -> bool:
         """Have everything served whose turn it is; whether there may be more."""
         quiet = [place for place in self.spoken_in if self.pace.quiet(channel_of(place))]
-        found = await self.engine.outbox.due(DUE, WAITING, self.lanes.full(), quiet)
+        edits = self.pace.edits.tokens()  # to take threads that must wait costs more than this
+        found = await self.engine.outbox.due(DUE, WAITING, self.lanes.full(), quiet, edits)
         for workflow_id, place in found.items():
             self.lanes.add(place, workflow_id)
         return max(Counter(found.values()).values(), default=0) >= WAITING

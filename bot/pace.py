@@ -30,6 +30,10 @@ class Bucket:
         self.left -= 1
         return 0.0
 
+    def tokens(self) -> int:
+        """How many tokens there are, without taking one."""
+        return 0 if self.missing() else int(self.left)
+
     def missing(self) -> float:
         """Seconds until there is a token, without taking it."""
         passed, self.at = self.clock() - self.at, self.clock()

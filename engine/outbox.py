@@ -44,14 +44,16 @@ class Outbox:
         share: int | None = None,
         full: Collection[str] = (),
         quiet: Collection[str] = (),
+        edits: int | None = None,
     ) -> dict[int, str]:
         """Workflows with something to tell now, with their places, in the order of their turns.
 
         Of one place there are at most `share`. Places that are `full` have enough to do; in
-        `quiet` ones nothing can be posted now, but what stands there can be edited.
+        `quiet` ones nothing can be posted now, but what stands there can be edited; of those
+        whose posted card alone has changed there are at most so many `edits`.
         """
         async with self.db.reading() as session:
-            return await turns.due(session, Room(limit, share, full, quiet))
+            return await turns.due(session, Room(limit, share, full, quiet, edits))
 
     async def parked(self) -> list[tuple[int, str]]:
         """Threads in which nothing can be told, with the reason."""

@@ -35,6 +35,7 @@ class Room:
     share: int | None
     full: Collection[str]
     quiet: Collection[str]
+    edits: int | None
 
 
 async def due(session: AsyncSession, room: Room) -> dict[int, str]:
@@ -48,6 +49,7 @@ async def due(session: AsyncSession, room: Room) -> dict[int, str]:
         "share": room.share or WITHOUT_END,
         "full": list(room.full),
         "quiet": list(room.quiet),
+        "edits": room.limit if room.edits is None else room.edits,
     }
     found: dict[int, str] = {}
     for row in await session.execute(DUE, given):
@@ -65,17 +67,19 @@ def _due() -> CompoundSelect[Any]:
     loud = Workflow.place.not_in(bindparam("quiet", expanding=True))
     told = Workflow.id.in_(select(Event.workflow_id).where(text(UNDELIVERED)))
     changed = (Workflow.version != Workflow.shown, Workflow.card_at <= now())
-    edited = or_(loud, and_(Workflow.card.is_not(None), ~told))
+    posted, spoken = Workflow.card.is_not(None), Workflow.parked == ""
+    edited = (posted, or_(loud, ~told), *changed)
     lines = (
-        _by_turns(Workflow.retry_at, told, loud, Workflow.parked == "", *ready),
-        _by_turns(Workflow.card_at, *changed, edited, Workflow.parked == "", *ready),
-        _by_turns(Workflow.retry_at, and_(text(PARKED)), loud, *ready),
+        _by_turns("limit", Workflow.retry_at, told, loud, spoken, *ready),
+        _by_turns("limit", Workflow.card_at, ~posted, loud, *changed, spoken, *ready),
+        _by_turns("edits", Workflow.card_at, *edited, spoken, *ready),
+        _by_turns("limit", Workflow.retry_at, and_(text(PARKED)), loud, *ready),
     )
     found = [select(*line.c, literal(n).label("line")) for n, line in enumerate(lines)]
     return union_all(*found).order_by("line", "turn", "since")
 
 
-def _by_turns(since: Any, *where: ColumnElement[bool]) -> Subquery:
+def _by_turns(most: str, since: Any, *where: ColumnElement[bool]) -> Subquery:
     """The first of every place for which it holds, then the second of every place, and so on."""
     # "" has SQLite sort the few that are due, or else it reads all of them in the order of an index
     place = Workflow.place.concat("")
@@ -83,7 +87,7 @@ def _by_turns(since: Any, *where: ColumnElement[bool]) -> Subquery:
     found = select(Workflow.id, Workflow.place, since.label("since"), turn.label("turn"))
     line = found.where(*where).subquery()
     mine = select(line).where(line.c.turn <= bindparam("share"))
-    return mine.order_by(line.c.turn, line.c.since).limit(bindparam("limit")).subquery()
+    return mine.order_by(line.c.turn, line.c.since).limit(bindparam(most)).subquery()
 
 
 DUE = _due()

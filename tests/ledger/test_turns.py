@@ -58,6 +58,23 @@ async def test_where_nothing_can_be_posted_cards_are_still_edited(ledger: Ledger
     assert await ledger.outbox.due(20, quiet=[BUSY, OTHER]) == {}
 
 
+async def test_without_leave_to_edit_cards_wait_and_nothing_else_does(ledger: LedgerWorld) -> None:
+    edited, told = await elsewhere(ledger, "edited"), await elsewhere(ledger, "told")
+    for flow in (edited, told):
+        delivery = await ledger.outbox.take(flow)
+        assert delivery is not None
+        await ledger.outbox.card_posted(delivery, {"ts": "1"}, f"t{flow}")
+        await ledger.outbox.release(delivery)
+    await ledger.spawn(thread="new")
+    async with ledger.db.writing() as session:
+        await session.execute(update(Workflow).values(version=Workflow.version + 1))
+    assert set(await ledger.outbox.due(20)) == {edited, told, told + 1}
+    assert len(await ledger.outbox.due(20, edits=1)) == 2
+    assert set(await ledger.outbox.due(20, edits=0)) == {told + 1}
+    await finished(ledger)  # all of them, and each has a notice now
+    assert edited in await ledger.outbox.due(20, edits=0)
+
+
 async def park(outbox: Outbox, workflow: int) -> None:
     delivery = await outbox.take(workflow)
     assert delivery is not None
