@@ -190,7 +190,12 @@ async def open_worker(program: Program, executor: Executor) -> AsyncIterator[Wor
     keeping = asyncio.create_task(made.keep_leases())
     program.add("worker", made.tick, given.settings.poll.seconds)
     janitor = make_janitor(made)
-    program.add("janitor", janitor.tick, JANITOR_SECONDS, prompt=False)
+
+    async def clear() -> None:
+        if await janitor.tick():
+            clearing.wake()
+
+    clearing = program.add("janitor", clear, JANITOR_SECONDS, prompt=False)
     try:
         yield made
     finally:

@@ -84,8 +84,11 @@ class Janitor:
         """What is cleared away."""
         return self.workshop.worktrees
 
-    async def tick(self) -> None:
-        """Remove what is due, at most 20 worktrees; only one process of a host does so at once."""
+    async def tick(self) -> bool:
+        """Remove what is due, at most 20 worktrees; whether there may be more.
+
+        Only one process of a host does so at once.
+        """
         async with self.workshop.repos.locks.held("janitor"):
             if self._survey_due():
                 await self._look_around()
@@ -95,8 +98,9 @@ class Janitor:
             room = BATCH
             room -= await self._prune_old(room)
             room -= await self._make_room(room)
-            await self._salvage_orphans(room)
+            room -= await self._salvage_orphans(room)
             await self.retention.tick()
+        return room == 0
 
     def _survey_due(self) -> bool:
         return self.survey.at is None or self.clock() - self.survey.at >= SURVEY_SECONDS
@@ -165,11 +169,12 @@ class Janitor:
         above = self.survey.used - self.settings.limits.disk_gb * GIB
         return max(above, self.survey.lacking)
 
-    async def _salvage_orphans(self, room: int) -> None:
+    async def _salvage_orphans(self, room: int) -> int:
         batch, self.survey.orphans[:] = self.survey.orphans[:room], self.survey.orphans[room:]
         for path in batch:
             log.warning("worktree belongs to no run", worktree=path.name)
             await self._clear(path, self.worktrees.salvage)
+        return len(batch)
 
     async def _ended(self, hours: float, room: int) -> list[Kept]:
         """Unpruned runs that ended so long ago and whose agents have ended, oldest first.

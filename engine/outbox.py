@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import case, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine import deliveries, events, files, turns
@@ -113,14 +113,16 @@ class Outbox:
         """Nothing can be told in this thread for now; `mab doctor` lists it.
 
         When it begins, whoever asked is to be told so, once. Then it is tried again now and then,
-        and of all the threads of its place that are parked one at a time.
+        and of all the threads of its place that are parked one at a time. That a card may have
+        been posted stays known.
         """
+        tried = case((Workflow.tries > 0, 1), else_=0)
         if delivery.parked:
             await self._delay_neighbours(delivery, TRY_AGAIN)
             after_them = {"retry_at": now(TRY_AGAIN + 1)}
-            await self._let_go(delivery, {"parked": reason, "tries": 0, **after_them})
+            await self._let_go(delivery, {"parked": reason, "tries": tried, **after_them})
             return
-        values = {"parked": reason, "retry_at": now(), "tries": 0}
+        values = {"parked": reason, "retry_at": now(), "tries": tried}
         async with self._holding(delivery, {**_FREE, **values}) as session:
             events.tell(session, delivery.workflow_id, Silenced(reason))
 

@@ -88,6 +88,23 @@ async def test_a_closed_channel_is_told_everything_once_it_is_open_again(
     assert len(apart(world)) == 1
 
 
+async def test_a_card_that_may_hang_there_is_looked_for_once_the_channel_is_open(
+    world: World,
+) -> None:
+    world.slack.channel("random").is_private = True
+    await world.begins(works=False)
+    lost = world.slack.faults.lose_answers("chat.postMessage")
+    await world.says("@agent spawn look here", where="random")
+    await world.until(lambda: lost.struck)
+    await remove(world)
+    await parked(world)
+    await invite(world)
+    await parked(world, 0)
+    await world.delivered()
+    cards = [message for message in world.slack.messages("random") if is_card(message)]
+    assert len(cards) == 1
+
+
 @sqlite
 async def test_it_is_tried_again_without_an_event(world: World) -> None:
     gate = await running(world)

@@ -61,11 +61,11 @@ class House:
         await asyncio.gather(*self.worker._tasks)  # or it claims what is spawned next
         return view
 
-    async def ticks(self, later: float = 0.0) -> None:
-        """The janitor's next tick, `later` seconds after the last one."""
+    async def ticks(self, later: float = 0.0) -> bool:
+        """The janitor's next tick, `later` seconds after the last one; whether there is more."""
         self.clocks.ahead += later
         await self.station.pass_time(later)
-        await self.janitor.tick()
+        return await self.janitor.tick()
 
     async def runs(self) -> list[Run]:
         async with self.station.db.reading() as session:
@@ -389,9 +389,9 @@ async def test_a_tick_takes_a_few_and_the_next_one_the_rest(house: House) -> Non
     ]  # fmt: skip
     async with house.station.db.writing() as session:
         await session.execute(insert(Run).values(rows))
-    await house.ticks(KEEP + 1)
+    assert await house.ticks(KEEP + 1), "it goes on at once"
     assert len(await house.kept()) == 6
-    await house.ticks()
+    assert not await house.ticks()
     assert await house.kept() == []
 
 
