@@ -167,11 +167,7 @@ class Notifier:
                 self.pace.edits.empty(failure.retry_after)
                 await self._redraw_later(delivery, max(EDIT_PAUSE, failure.retry_after))
                 return
-        await self.engine.outbox.card_shown(delivery)
-        if delivery.parked:
-            await self.engine.outbox.release(delivery)
-        else:
-            await self.engine.outbox.postpone_card(delivery, EDIT_PAUSE)
+        await self.engine.outbox.card_shown(delivery, EDIT_PAUSE)
 
     async def _redraw_later(self, delivery: Delivery, seconds: float) -> None:
         """The card can wait; whether a parked thread can be spoken in is not known by then."""

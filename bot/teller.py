@@ -1,6 +1,6 @@
 """Tells one notice, with everything that belongs to it, so that nothing of it is told twice."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from bot.intake import message_of
@@ -15,9 +15,9 @@ from engine import (
     Engine,
     Failed,
     GraphAsked,
+    Handout,
     Heard,
     Inquiry,
-    NodeView,
     Notice,
     Undelivered,
 )
@@ -43,20 +43,26 @@ class Teller:
             await self.engine.outbox.delivered(delivery, notice, {})
             return
         message = await self.writer.message(notice, delivery.card)
+        handouts = await self._handouts(notice)
         ts, again = await self.post(delivery, spot, undelivered, message)
+        alone = message.file is None and not handouts and not isinstance(notice.fact, GraphAsked)
+        if not alone and not again:  # what follows may fail; else one record says all
+            await self.engine.outbox.posted(delivery, notice, {"ts": ts})
         since = ts if again else ""
         if message.file is not None:
             await self._attach(spot, message.file, since)
         if isinstance(notice.fact, GraphAsked):
             await self._attach(spot, await self.writer.picture(delivery.card), since)
-        if isinstance(notice.fact, Ended | Failed):
-            await self._hand_out(delivery, spot, notice.fact.agent, since)
+        await self._hand_out(delivery, spot, handouts, since)
         await self.engine.outbox.delivered(delivery, notice, {"ts": ts})
 
     async def post(
         self, delivery: Delivery, spot: Spot, undelivered: Undelivered, message: Message
     ) -> tuple[str, bool]:
-        """Post a notice's message: its ts, and whether an earlier try had posted it."""
+        """Post a notice's message: its ts, and whether an earlier try had posted it.
+
+        The caller records it.
+        """
         notice = undelivered.notice
         ts = str(undelivered.receipt.get("ts") or "")
         if not ts and undelivered.sending_at is not None:
@@ -67,7 +73,6 @@ class Teller:
         ts = await self._attempt(
             delivery, notice, lambda: self.poster.post(spot, message, Mark("notice", notice.id))
         )
-        await self.engine.outbox.posted(delivery, notice, {"ts": ts})
         return ts, False
 
     def may_post(self, spot: Spot) -> None:
@@ -88,11 +93,20 @@ class Teller:
                 await self.engine.outbox.refused(delivery, notice)
             raise
 
-    async def _hand_out(self, delivery: Delivery, spot: Spot, agent: NodeView, since: str) -> None:
-        """Post what the agent has left for people, one file after the other."""
+    async def _handouts(self, notice: Notice) -> dict[Handout, str]:
+        """What the agent whose end this is has left for people, with titles."""
+        if not isinstance(notice.fact, Ended | Failed):
+            return {}
+        agent = notice.fact.agent
+        files = await self.engine.outbox.handouts(agent)
+        return {file: f"From agent {agent.id}: {file.name}" for file in files}
+
+    async def _hand_out(
+        self, delivery: Delivery, spot: Spot, handouts: Mapping[Handout, str], since: str
+    ) -> None:
+        """Post the files, one after the other."""
         outbox = self.engine.outbox
-        for handout in await outbox.handouts(agent):
-            title = f"From agent {agent.id}: {handout.name}"
+        for handout, title in handouts.items():
             file = Enclosure(handout.name, title, await outbox.content(handout))
             await self._attach(spot, file, since)
             await outbox.handed_out(delivery, handout)

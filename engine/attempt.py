@@ -80,12 +80,11 @@ class Attempt:
         return timed.masked(self.tools.mask)
 
     async def _carried_out(self) -> Ending:
-        view, policy = await patiently(self.tools.runs.brief, self.claim)
+        view, policy, origin = await patiently(self.tools.runs.brief, self.claim)
         if policy.get(Policy.LANDS):
             return await bring(self.tools.workshop, view, policy, self.halted)
         if policy.get(Policy.APPROVED):
             return await self._publish(view, str(policy[Policy.APPROVED]))
-        origin = await patiently(self.tools.runs.origin, self.claim)
         begin = await beginning(self.tools.workshop, view, policy, origin)
         if isinstance(begin, Conflict):
             return Ending(self.halted, AgentResult(success=False), view.work, asks=begin)

@@ -93,7 +93,15 @@ class Outbox:
 
     async def release(self, delivery: Delivery) -> None:
         """Give the thread back; all went well, so it is none of those that cannot be told."""
-        await self._let_go(delivery, {"tries": 0, "parked": ""})
+        await self._served(delivery, {})
+
+    async def card_shown(self, delivery: Delivery, seconds: float) -> None:
+        """The same, and the posted card shows this version; it is left alone for a while."""
+        shown = {"shown": delivery.card.version, "card_at": now(seconds)}
+        await self._served(delivery, shown)
+
+    async def _served(self, delivery: Delivery, values: Json) -> None:
+        await self._let_go(delivery, {"tries": 0, "parked": "", **values})
         if delivery.parked:  # its neighbours may have the same luck
             await self._delay_neighbours(delivery, 0)
 
@@ -159,11 +167,6 @@ class Outbox:
         shown = {"shown": delivery.card.version, "tries": 0}
         values = {"card": dict(receipt), "thread": thread, **shown}
         async with self._holding(delivery, values):
-            pass
-
-    async def card_shown(self, delivery: Delivery) -> None:
-        """The posted card shows the version of this delivery."""
-        async with self._holding(delivery, {"shown": delivery.card.version}):
             pass
 
     async def sending(self, delivery: Delivery, notice: Notice) -> None:

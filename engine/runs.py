@@ -66,16 +66,15 @@ class Runs:
     leases: Leases
     charged: Callable[[str, str, Usage], None] = lambda *_: None
 
-    async def brief(self, claim: Claim) -> tuple[NodeView, dict[str, Any]]:
-        """What the agent has to do, and the policy that it does it under."""
+    async def brief(self, claim: Claim) -> tuple[NodeView, dict[str, Any], tuple[Handed, ...]]:
+        """What the agent has to do, the policy that it does it under, and what it begins from.
+
+        That is the work of the nodes that it needs, or continues.
+        """
         async with self.workflows.db.reading() as session:
             node = await session.get_one(Node, claim.agent_id)
-            return await agent(session, claim.agent_id), node.policy
-
-    async def origin(self, claim: Claim) -> tuple[Handed, ...]:
-        """What the agent begins from: the work of the nodes that it needs, or continues."""
-        async with self.workflows.db.reading() as session:
-            return tuple(await reading.behind(session, claim.agent_id))
+            view = await agent(session, claim.agent_id)
+            return view, node.policy, tuple(await reading.behind(session, claim.agent_id))
 
     async def given(self, claim: Claim) -> Given:
         """What the agent gets beside its task."""

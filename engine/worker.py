@@ -170,7 +170,7 @@ class Worker:
 
     async def _recover(self, lost: LostRun) -> Work | None:
         """What a lost run has left; None while its agent may still be at work on our disk."""
-        view, _ = await patiently(self.tools.runs.brief, lost)
+        view, *_ = await patiently(self.tools.runs.brief, lost)
         workspace, here = Path(lost.workspace), self.leases.host
         if not lost.workspace:
             return view.work

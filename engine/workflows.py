@@ -170,6 +170,9 @@ class Workflows:
         shown = select(Workflow.id).where(Workflow.id.in_(first))
         free = shown.with_for_update(skip_locked=True, key_share=True).cte("free")
         moved = update(Workflow).where(Workflow.id.in_(select(free.c.id)))
+        async with self.db.reading() as session:
+            if await session.scalar(first.limit(1)) is None:
+                return  # the rule, and it takes no write lock
         async with self.db.writing() as session:
             await session.execute(moved.values(version=Workflow.version + 1))
 

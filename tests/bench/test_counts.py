@@ -14,8 +14,8 @@ from tests.bench.sides.work import Count
 from tests.bench.tally import Tally
 
 AGENTS = 10
-STATEMENTS = 58  # for an agent that does nothing, from its claim to its notice
-WRITING, READING = 5.2, 8  # transactions
+STATEMENTS = 54  # for an agent that does nothing, from its claim to its notice
+WRITING, READING = 3.2, 7.2  # transactions
 
 
 async def test_an_agent_costs_so_many_statements(db: Database, tmp_path: Path) -> None:

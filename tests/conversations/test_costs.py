@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from engine.scripted import Write
+from tests.bench.tally import Tally
 from tests.conversations.conftest import World
 
 EDITS = 3  # of its card: begun, at work, ended
+TOLD = 4  # records of a card and a last word, beside a taking and a giving back of each look
 GIT = 23  # processes, of which the first half makes its worktree and the second its commit
 
 
@@ -52,17 +54,29 @@ class Meter:
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
-async def test_an_agent_costs_so_many_calls_and_git_processes(world: World, git_log: Path) -> None:
+async def test_an_agent_costs_so_many_calls_records_and_git_processes(
+    world: World, git_log: Path
+) -> None:
     world.script["note"] = [Write("note.txt", "x")]
     await world.begins()
+    assert world.program is not None
     await world.says("/agent spawn write a note")  # the first pays for what is learned once
     await world.until(world.terminals)
     await world.delivered()
     meter = Meter.of(world, git_log)
-    await world.says("/agent spawn write another note")
-    await world.until(lambda: len(world.terminals()) == 2)
-    await world.delivered()
+    tally = Tally()
+    with tally.listening(world.program.engine.db):
+        await world.says("/agent spawn write another note")
+        await world.until(lambda: len(world.terminals()) == 2)
+        await world.delivered()
     assert meter.calls["chat.postMessage"] == 2  # its card and its last word
     assert set(meter.calls) <= {"chat.postMessage", "chat.update"}
     assert meter.calls["chat.update"] <= EDITS
     assert len(meter.gits) <= GIT, "\n".join(meter.gits)
+    assert _deliveries(tally, "deliver_until") <= TOLD + 2 * _deliveries(tally, "deliverer=")
+
+
+def _deliveries(tally: Tally, word: str) -> int:
+    """How many words of the bot about its deliveries held this one; each is a transaction."""
+    said = tally.statements.items()
+    return sum(many for text, many in said if text.startswith("UPDATE workflows") and word in text)

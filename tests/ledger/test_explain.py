@@ -164,7 +164,7 @@ def _bots(ledger: LedgerWorld) -> Ticks:
                 for each in delivery.notices:
                     await outbox.sending(delivery, each.notice)
                     await outbox.delivered(delivery, each.notice, {"ts": "1"})
-                await outbox.card_shown(delivery)
+                await outbox.card_shown(delivery, 0)
                 await outbox.release(delivery)
 
     async def decide() -> None:

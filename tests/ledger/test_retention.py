@@ -71,8 +71,7 @@ async def _tell_all(ledger: LedgerWorld) -> None:
         while delivery is not None and delivery.notices:
             for each in delivery.notices:
                 await ledger.outbox.delivered(delivery, each.notice, {"ts": "1"})
-            await ledger.outbox.card_shown(delivery)
-            await ledger.outbox.release(delivery)
+            await ledger.outbox.card_shown(delivery, 0)
             delivery = await ledger.outbox.take(flow)
         if delivery is not None:
             await ledger.outbox.release(delivery)
