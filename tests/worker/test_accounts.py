@@ -21,7 +21,6 @@ from engine.talk import Talk
 from engine.transcripts import name
 from engine.verdicts import RunOutcome
 from engine.views import Account, Instruction, Stage
-from tests.conftest import ONE_DATABASE
 from tests.worker.conftest import ALICE, Station
 
 Lines = Sequence[Mapping[str, Any]]
@@ -96,7 +95,6 @@ async def running(station: Station, last: Step) -> int:
     return agent
 
 
-@ONE_DATABASE
 async def test_a_timeout_names_the_last_step(station: Station) -> None:
     station.script = {"long": [Write("half.txt", "half"), Wait(asyncio.Event())]}
     agent = await station.spawn("long", timeout=timedelta(seconds=10))

@@ -6,7 +6,6 @@ from datetime import timedelta
 from engine.scripted import Break, Wait, Write, failure
 from engine.states import Cause, Status
 from engine.views import FileChange
-from tests.conftest import ONE_DATABASE
 from tests.ledger.test_graph_size import counting
 from tests.worker.conftest import Station, git
 
@@ -67,7 +66,6 @@ async def test_cancel_ends_a_running_agent_and_keeps_its_work(station: Station) 
     assert station.on_branch(view, "half.txt") == "half"
 
 
-@ONE_DATABASE
 async def test_a_timeout_keeps_the_work_and_names_the_cause(station: Station) -> None:
     station.script["slow"] = [Write("half.txt", "half"), Wait(asyncio.Event())]
     agent = await station.spawn("slow", timeout=timedelta(seconds=10))
