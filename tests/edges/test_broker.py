@@ -195,7 +195,7 @@ async def test_pieces_come_as_soon_as_they_are_sent_and_are_counted(scene: Scene
         return answer
 
     scene.api.answer = slowly
-    async with scene.asks("r") as got, asyncio.timeout(10):
+    async with scene.asks("r") as got, asyncio.timeout(60):
         assert got.headers["X-Id"] == "7"
         first = b""
         while len(first) < len(data) - 40:

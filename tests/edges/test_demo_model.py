@@ -34,6 +34,7 @@ from engine.demo_model.sources import last_lines, repair, sections, unnumbered
 from engine.demo_model.wishes import Append, Create, understand
 from engine.executor import Confinement, Job, Sandbox, Step, Usage
 from engine.sandbox import sandbox_tools
+from tests.edges.conftest import until
 
 UNDERSTOOD = [
     (CHIPS[0], Create("hello.txt", "Hello from agent!")),
@@ -241,6 +242,7 @@ async def test_streams_are_cut_and_first_bytes_wait_by_order(http: aiohttp.Clien
             await post(http, model)
         slow = model.faults.slow(times=None)
         asking = asyncio.create_task(post(http, model))
+        await until(lambda: slow.struck)
         done, _ = await asyncio.wait({asking}, timeout=0.1)
         assert (done, slow.struck) == (set(), 1)
         model.faults.clear()

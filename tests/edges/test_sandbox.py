@@ -309,7 +309,7 @@ async def internet(tmp_path: Path) -> AsyncIterator[tuple[Path, list[str]]]:
 async def ask(place: Path, request: bytes) -> bytes:
     reader, writer = await asyncio.open_unix_connection(place)
     writer.write(request)
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     await writer.wait_closed()
     return answer

@@ -92,7 +92,7 @@ def test_the_environment_is_left_without_secrets(waiting: Launched) -> None:
 def test_the_process_stays_the_same_and_sigterm_reaches_it(waiting: Launched) -> None:
     assert waiting.told()["pid"] == waiting.popen.pid
     waiting.popen.terminate()
-    assert waiting.popen.wait(timeout=10) == -signal.SIGTERM
+    assert waiting.popen.wait(timeout=60) == -signal.SIGTERM
 
 
 def test_the_pipe_is_closed_once_it_is_read(program: Path) -> None:
@@ -116,13 +116,13 @@ def test_arguments_and_exit_code_are_kept(program: Path) -> None:
 
 def test_standard_input_is_kept(program: Path) -> None:
     launched = Launched(program, "echo", SLACK_APP_TOKEN=TOKEN)
-    output, _ = launched.popen.communicate("hello\n", timeout=30)
+    output, _ = launched.popen.communicate("hello\n", timeout=60)
     assert output.splitlines()[-1] == "hello"
 
 
 def test_a_child_inherits_none(program: Path) -> None:
     launched = Launched(program, "child", SLACK_BOT_TOKEN=TOKEN, DATABASE_URL=DATABASE)
-    output, _ = launched.popen.communicate(timeout=30)
+    output, _ = launched.popen.communicate(timeout=60)
     assert output.splitlines()[-1] == "0"
 
 
@@ -157,7 +157,7 @@ def test_more_than_a_pipe_holds_is_refused_and_does_not_hang(program: Path) -> N
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
     assert "give them as files" in ran.stderr
     assert "xxxx" not in ran.stderr

@@ -550,7 +550,7 @@ async def worker_killed_when(
     command = (sys.executable, "-c", WORKER, str(home), str(yard.path), work)
     worker = psutil.Popen(command, cwd=Path(__file__).parents[2])
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not happened():
                 assert worker.poll() is None, "it ended too early"
                 await asyncio.sleep(0.001)

@@ -28,7 +28,7 @@ async def _stand_still(db: Database) -> None:
     async with db.writing() as session:
         await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
         pid = await session.scalar(text("SELECT pg_backend_pid()"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await _lives(db, pid):  # noqa: ASYNC110 - the server tells nobody
                 await asyncio.sleep(0.02)
         await session.execute(text("SELECT 1"))

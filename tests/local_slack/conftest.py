@@ -10,11 +10,12 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local import LocalSlack
+from bot.local import LocalSlack, Timing
 from bot.local.assembly import BOT_SCOPES
 
 # What the workspace can do, and our manifest does not ask for.
 MORE_SCOPES = frozenset({"channels:join", "reactions:read", "team:read"})
+PATIENT = Timing(ack=15.0)  # who stands still for seconds has not failed to answer
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -29,7 +30,7 @@ def _no_proxy() -> Iterator[None]:
 @pytest.fixture
 async def slack() -> AsyncIterator[LocalSlack]:
     scopes = BOT_SCOPES | MORE_SCOPES
-    async with LocalSlack(limits=False, scopes=scopes) as workspace:
+    async with LocalSlack(limits=False, scopes=scopes, timing=PATIENT) as workspace:
         yield workspace
 
 
@@ -52,7 +53,7 @@ async def connected(
     """The app, with one Socket Mode connection; leaves nothing behind."""
     if catch_all:
         app.event(re.compile(".*"))(_ignore)
-    handler = AsyncSocketModeHandler(app, slack.app_token, web_client=app.client, ping_interval=0.2)
+    handler = AsyncSocketModeHandler(app, slack.app_token, web_client=app.client, ping_interval=2)
     await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt's
     await slack.settled(lambda: slack.connections)
     try:

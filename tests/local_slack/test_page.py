@@ -48,7 +48,7 @@ class Page:
 
     async def until(self, kind: str) -> Json:
         while True:
-            increment: Json = await self.socket.receive_json(timeout=5)
+            increment: Json = await self.socket.receive_json(timeout=60)
             self.seen.append(increment)
             if increment["type"] == kind:
                 return increment

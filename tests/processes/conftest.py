@@ -19,7 +19,7 @@ import psutil
 import pytest
 from sqlalchemy import func, select
 
-from bot.local import LocalSlack, Message
+from bot.local import Answer, LocalSlack, Message
 from engine.api import Ledger
 from engine.demo_model import Conversation, DemoModel, Request, Result, Turn, call, say
 from engine.demo_model.conversation import read
@@ -188,9 +188,16 @@ class Installation:
 
     async def commands(self, text: str) -> None:
         """A command; again where Slack shows that it came too late, and it was not recorded."""
+        await self._heard(lambda: self.slack.commands("you", "general", text))
+
+    async def presses(self, who: str, on: str | Message, what: str) -> None:
+        """A button; again as commands are."""
+        await self._heard(lambda: self.slack.presses(who, on, what))
+
+    async def _heard(self, act: Callable[[], Awaitable[Answer]]) -> None:
         before = await self._recorded()
         async with asyncio.timeout(SECONDS):
-            while not (await self.slack.commands("you", "general", text)).ok:
+            while not (await act()).ok:
                 if await self._recorded() > before:
                     return  # only its acknowledgement was late
 

@@ -112,7 +112,7 @@ async def test_after_a_return_every_thread_ends_and_says_why_it_went_on_twice(
     answer.set()
     await mab.told(busy, "done")
     assert asked is not None
-    await mab.slack.presses("reviewer", asked, "Allow once")
+    await mab.presses("reviewer", asked, "Allow once")
     await mab.told(careful, "done")
     lost = await mab.spawns("lost")
     assert await mab.story(lost) == ["done"]
@@ -126,7 +126,7 @@ async def test_after_a_return_every_thread_ends_and_says_why_it_went_on_twice(
     await mab.serves()
     again = await mab.slack.settled(lambda: _newer(mab, careful, asked), timeout=SECONDS)
     assert again is not None
-    await mab.slack.presses("reviewer", again, "Allow once")
+    await mab.presses("reviewer", again, "Allow once")
     fresh = await mab.spawns("fresh")
     assert await mab.story(fresh) == ["done"]
 

@@ -19,7 +19,7 @@ async def test_stop_ends_the_whole_tree_within_ten_seconds_and_keeps_the_work(
     card = await mab.spawns("long")
     marker = await mab.at_work()
     pressed = monotonic()
-    await mab.slack.presses("you", card.ts, "agent.cancel")
+    await mab.presses("you", card.ts, "agent.cancel")
     await until(lambda: not marked(marker))
     assert monotonic() - pressed < GONE_SECONDS
     assert await mab.story(card) == ["was stopped"]

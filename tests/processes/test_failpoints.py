@@ -180,7 +180,7 @@ async def test_what_people_allowed_and_nobody_began_is_done_once(
     asked = await mab.slack.settled(
         lambda: mab.slack.thread("general", card.ts)[1:], timeout=SECONDS
     )
-    await mab.slack.presses("reviewer", asked[0], "Allow once")
+    await mab.presses("reviewer", asked[0], "Allow once")
     await killed(first)
     await mab.serves()
     assert (await mab.story(card))[1:] == TOLD_AGAIN

@@ -182,7 +182,7 @@ class Scenes:
         """Let the one that waited go on; everything is in order then."""
         assert self.waiting
         (asked,) = self.mab.slack.thread("general", self.waiting.ts)[1:]
-        await self.mab.slack.presses("reviewer", asked, "Allow once")
+        await self.mab.presses("reviewer", asked, "Allow once")
         assert (await self._story(self.waiting, 1))[1:] == ["done"]
         assert await self.mab.runs(1) == [(1, "asked"), (2, "completed")]
         assert "made.txt" in await self.mab.on_branch(1)

@@ -53,7 +53,7 @@ async def test_the_cost_of_three_raises_and_a_retry_is_what_the_model_charged(
         if raised == 2:  # waiting, it outlives everything
             await serving.dies()
             serving = await mab.serves()
-        await mab.slack.presses("reviewer", asked, buttons.APPROVE)
+        await mab.presses("reviewer", asked, buttons.APPROVE)
     outcomes = ["asked", "asked", "asked", "failed", "completed"]
     runs = list(enumerate(outcomes, start=1))
     await until(partial(mab.came_to, runs), seconds=150)  # the retry waits, and so does the broker

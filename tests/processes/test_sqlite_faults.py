@@ -176,7 +176,7 @@ async def test_without_room_for_a_worktree_the_thread_says_so_and_retry_goes_on(
     assert git(mab.shop, "worktree", "list").count("\n") == 0
     assert [outcome for _, outcome in await mab.runs()] == ["failed"]
     room.give(serving)
-    await mab.slack.presses("you", failed, "Retry")
+    await mab.presses("you", failed, "Retry")
     await mab.told(card, "done")
     assert {"big", "rest.txt"} <= set(await mab.on_branch())
 

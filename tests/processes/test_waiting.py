@@ -81,7 +81,7 @@ async def times(mab: Installation) -> str:
 async def test_a_permitted_call_runs_once_on_another_host_days_later(mab: Installation) -> None:
     card, asked = await waits(mab)
     await mab.serves()
-    await mab.slack.presses("reviewer", asked, "Allow once")
+    await mab.presses("reviewer", asked, "Allow once")
     assert (await mab.story(card))[-1] == "done"
     assert await times(mab) == "once"
     assert {"before.txt", "made.txt"} <= set(await mab.on_branch())
@@ -97,7 +97,7 @@ async def test_a_denied_call_never_runs_and_the_agent_is_told_who_denied_it(
 ) -> None:
     card, asked = await waits(mab)
     await mab.serves()
-    await mab.slack.presses("reviewer", asked, "Deny")
+    await mab.presses("reviewer", asked, "Deny")
     assert (await mab.story(card))[-1] == "done"
     assert await times(mab) == ""
     result = mab.answers()[-1]

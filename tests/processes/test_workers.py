@@ -205,7 +205,7 @@ async def test_what_waits_for_people_goes_on_with_another_worker(fleet: Fleet) -
             if running.process.returncode is None:
                 await running.dies()
         await fleet.works(name)
-        await mab.slack.presses("reviewer", asked, label)
+        await mab.presses("reviewer", asked, label)
     assert (await mab.story(card))[-1] == "done"
     assert await mab.runs() == [(1, "asked"), (2, "asked"), (3, "completed")]
     view = await mab.ledger.agent(1)

@@ -87,7 +87,7 @@ async def test_what_people_allowed_is_not_done_again_by_a_replaced_worker(
     asked = await mab.slack.settled(
         lambda: mab.slack.thread("general", card.ts)[1:], timeout=SECONDS
     )
-    await mab.slack.presses("reviewer", asked[0], "Allow once")
+    await mab.presses("reviewer", asked[0], "Allow once")
     await until(lambda: standing(late))
     await (await mab.starts("worker")).ready()
     runs = [(1, "asked"), (2, "lost"), (3, "completed")]

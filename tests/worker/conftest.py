@@ -128,6 +128,12 @@ class Station:
             agent, lambda view: view.status is Status.ACTIVE and view.step is not None
         )
 
+    async def idle(self, worker: Worker) -> None:
+        """Wait until a worker has nothing to do: until then its own ticks may claim more."""
+        async with asyncio.timeout(SECONDS):
+            while worker._tasks:
+                await asyncio.wait(set(worker._tasks))
+
     async def told(self) -> list[str]:
         """All notices that wait for delivery, in order."""
         names: list[str] = []

@@ -97,7 +97,7 @@ async def running(station: Station, last: Step) -> int:
 
 async def test_a_timeout_names_the_last_step(station: Station) -> None:
     station.script = {"long": [Write("half.txt", "half"), Wait(asyncio.Event())]}
-    agent = await station.spawn("long", timeout=timedelta(seconds=4))
+    agent = await station.spawn("long", timeout=timedelta(seconds=10))
     await (await station.worker()).tick()
     assert (await station.ended(agent)).cause is Cause.TIMEOUT
     assert await accounts(station) == [Account(Stage.WORKING, last=Step("Write", "half.txt"))]
@@ -188,6 +188,7 @@ async def test_what_is_retried_and_stopped_in_the_line_keeps_its_account(station
     agent = await station.spawn("long")
     await worker.tick()
     await station.ended(agent)
+    await station.idle(worker)
     await station.mending.retry(agent, await station.wish())
     station.workers.clear()  # it is not claimed again
     await stop(station, agent)

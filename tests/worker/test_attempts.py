@@ -68,7 +68,7 @@ async def test_cancel_ends_a_running_agent_and_keeps_its_work(station: Station) 
 
 async def test_a_timeout_keeps_the_work_and_names_the_cause(station: Station) -> None:
     station.script["slow"] = [Write("half.txt", "half"), Wait(asyncio.Event())]
-    agent = await station.spawn("slow", timeout=timedelta(seconds=4))
+    agent = await station.spawn("slow", timeout=timedelta(seconds=10))
     await (await station.worker()).tick()
     view = await station.ended(agent)
     assert (view.status, view.cause) == (Status.FAILED, Cause.TIMEOUT)

@@ -21,7 +21,7 @@ from engine.states import Cause, Status
 from engine.station import Listeners, Outside, make_worker
 from engine.worker import Worker
 from tests.conftest import ONE_DATABASE
-from tests.worker.conftest import Station
+from tests.worker.conftest import SECONDS, Station
 
 CONFINED = pytest.param(
     Sandbox.REQUIRED,
@@ -143,7 +143,7 @@ class Working:
 
     async def emptied(self) -> None:
         self.hands.release.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS):
             while self.worker.attempts:  # noqa: ASYNC110 - the worker has no event for it
                 await asyncio.sleep(0.02)
 
@@ -155,7 +155,7 @@ async def working(station: Station) -> AsyncIterator[Working]:
         worker = await hired(station, hands, model.environment)
         agent = await station.spawn("work")
         await worker.tick()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS):
             await hands.asked.wait()
         assert model.token not in hands.given.values()
         yield Working(station, worker, hands, agent)

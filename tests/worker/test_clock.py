@@ -44,9 +44,8 @@ async def test_forward_another_worker_may_take_over_and_only_one_end_counts(
     gate.set()
     await station.ended(agent)
     await first.renew()
-    async with asyncio.timeout(SECONDS):
-        while first.attempts:  # noqa: ASYNC110 - its own task empties it
-            await asyncio.sleep(0.02)
+    await station.idle(first)
+    assert first.attempts == {}
     runs = await station.ledger.runs(agent)
     assert [run.outcome for run in runs][:1] == ["lost"]
     assert [run.outcome for run in runs].count("completed") == 1

@@ -43,9 +43,8 @@ async def test_a_worker_that_wakes_up_replaced_says_nothing_more(station: Statio
     await station.ended(agent)
     gate.set()
     await frozen.renew()
-    async with asyncio.timeout(20):
-        while frozen.attempts:  # noqa: ASYNC110 - its own task empties it
-            await asyncio.sleep(0.02)
+    await station.idle(frozen)
+    assert frozen.attempts == {}
     view = await station.ledger.agent(agent)
     assert (view.status, view.attempt) == (Status.COMPLETED, 2)
     assert git("log", "--format=%an", f"main..{view.work.branch}", cwd=station.shop) == (
@@ -63,6 +62,7 @@ async def test_the_hard_brake_puts_running_agents_back_into_the_line(station: St
     await worker.tick()
     view = await station.until(agent, lambda view: view.status is Status.PENDING)
     assert station.on_branch(view, "half.txt") == "half"
+    await station.idle(worker)
     assert worker.attempts == {}
     station.script["long"] = [Write("rest.txt", "rest")]
     await station.workflows.resume(await station.wish())

@@ -26,6 +26,7 @@ from tests.worker.conftest import Station, git
 
 KEEP = timedelta(hours=48).total_seconds()
 MEGABYTE = "x" * 2**20
+LEFT = "lost run is left for a lease: its worker may live"
 # where the database is not the point
 once = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
@@ -58,7 +59,7 @@ class House:
         agent = await self.station.spawn(task)
         await self.worker.tick()
         view = await self.station.ended(agent)
-        await asyncio.gather(*self.worker._tasks)  # or it claims what is spawned next
+        await self.station.idle(self.worker)  # or it claims what is spawned next
         return view
 
     async def ticks(self, later: float = 0.0) -> bool:
@@ -144,6 +145,7 @@ async def test_worktrees_of_an_agent_that_goes_on_are_left_alone(house: House) -
     agent = await station.spawn("twice")
     await house.worker.tick()
     await station.ended(agent)
+    await station.idle(house.worker)
     await station.pass_time(KEEP + 1)
     await station.mending.retry(agent, await station.wish())
     await house.ticks()
@@ -353,11 +355,10 @@ async def test_a_lost_run_on_a_shared_disk_is_left_while_its_worker_may_live(hou
         await session.execute(first.values(host=container))
     station.script["long"] = [Write("rest.txt", "rest")]
     await station.pass_time(61)
-    await other.tick()
-    assert other.closing
-    async with asyncio.timeout(20):
-        while other.closing:  # noqa: ASYNC110 - its own task empties it
-            await asyncio.sleep(0.02)
+    with capture_logs() as logs:
+        await other.tick()
+        await station.idle(other)
+    assert LEFT in [told["event"] for told in logs]
     assert (house.there(), (await station.ledger.agent(agent)).attempt) == ([agent], 1)
     await station.pass_time(61)
     await other.tick()

@@ -9,7 +9,7 @@ from engine.models import Worker
 from engine.scripted import Wait
 from engine.states import Status
 from engine.store import Database
-from tests.worker.conftest import Station
+from tests.worker.conftest import SECONDS, Station
 
 WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
 
@@ -25,7 +25,7 @@ async def test_what_is_claimed_during_a_renewal_is_not_taken_for_lost(
     async with db.writing() as session:
         await session.execute(select(Worker).with_for_update())
         renewing = asyncio.create_task(worker.renew())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SECONDS):
             while not await somebody_waits(db):  # noqa: ASYNC110 - the server has no event for it
                 await asyncio.sleep(0.02)
         await worker.tick()

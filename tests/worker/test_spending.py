@@ -88,6 +88,7 @@ async def test_an_agent_that_used_up_its_budget_waits_with_its_work_and_goes_on(
     await worker.tick()
     view = await station.until(agent, lambda view: view.status is Status.WAITING)
     assert station.on_branch(view, "half.txt") == "half"
+    await station.idle(worker)
     assert not worker.attempts
     await decide(station, Decision.APPROVE)
     await worker.tick()

@@ -92,7 +92,7 @@ async def test_an_agent_that_waits_holds_nothing_and_is_gone_on_with_elsewhere(
     assert (inquiry.matter.said, inquiry.matter.calls[0].because) == (
         "I need this.", "Bash(git push:*)",
     )  # fmt: skip
-    await station.until(agent, lambda _: not worker._tasks)
+    await station.idle(worker)
     view = await station.ledger.agent(agent)
     assert (view.status, view.failures) == (Status.WAITING, 0)
     assert station.on_branch(view, "half.txt") == "half"
@@ -212,7 +212,9 @@ async def test_what_was_decided_is_given_once_and_given_back_by_who_did_not_begi
     worker = await station.worker()
     agent = await station.spawn("push it")
     await worker.tick()
-    await click(station, await asked(station, agent), Decision.APPROVE)
+    inquiry = await asked(station, agent)
+    await station.idle(worker)
+    await click(station, inquiry, Decision.APPROVE)
 
     given = []
     process = await asyncio.create_subprocess_exec("sleep", "600")  # what an agent's would be
