@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from bot.host import Verdict, bad, good, note
+from engine import Spares
 
 LEAST_DISK = 2.0  # GiB
 LONGEST_TEMPORARY = 35  # bytes; a run's own directory there, with a socket in it, has 63 more
@@ -25,7 +26,15 @@ def disk(home: Path, keep_free: float) -> Verdict:
     if free < LEAST_DISK:
         said = f"{free:.1f} GiB free in {place}; {LEAST_DISK:g} GiB are needed"
         return bad(said, "export MAB_HOME=…")
-    return good(f"{free:.1f} GiB free in {place}")
+    return good(f"{free:.1f} GiB free in {place}{_spares(home)}")
+
+
+def _spares(home: Path) -> str:
+    """What the worktrees that wait for the next agents use."""
+    spares = Spares.at(home)
+    if not (there := spares.of()):
+        return ""
+    return f"; {len(there)} spare worktrees use {spares.disk_used() / 1024**3:.1f} GiB of the rest"
 
 
 def temporary(place: Path) -> Verdict:

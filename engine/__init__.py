@@ -67,6 +67,7 @@ from engine.sandbox import sandbox_tools
 from engine.scheduler import Beat, polling
 from engine.scripted import ScriptedExecutor
 from engine.settings import AgentPolicy, Limits, Poll, Repo, Section, Settings
+from engine.spares import Spares
 from engine.spec import LARGEST_FILE, MOST_FILES, AgentSpec, Context, File, Origin, Person
 from engine.states import (
     TERMINAL,
@@ -208,6 +209,7 @@ __all__ = [
     "Settings",
     "Settled",
     "Silenced",
+    "Spares",
     "Stage",
     "StaleMove",
     "Status",

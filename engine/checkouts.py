@@ -3,7 +3,7 @@
 import asyncio
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,8 @@ from engine.views import Note, NoteKind
 MAX_SLUG = 40  # characters
 MAX_NAMES = 100  # branches agent/12-x, agent/12-x-2, … that are tried
 POINTER = b"version https://git-lfs"
+# A log of HEAD tells the agent's own commits from those of others, so it is always kept.
+LOGGED = ("-c", "core.logAllRefUpdates=true")
 
 
 class WorktreeError(MabError):
@@ -77,6 +79,9 @@ class Worktree:
             raise WorktreeError(f"the record of {path.name} is damaged") from None
 
 
+Adding = Callable[[Worktree], Awaitable[None]]
+
+
 @dataclass(frozen=True)
 class Wanted:
     """A worktree that is to be made."""
@@ -114,10 +119,10 @@ def translated(what: str) -> Iterator[None]:
         raise kind(f"{what}: {error.strerror or error}{_remedy(kind)}") from error
 
 
-async def create(repo: OpenRepo, wanted: Wanted) -> Worktree:
+async def create(repo: OpenRepo, wanted: Wanted, add: Adding) -> Worktree:
     """Make branch and directory; what was made goes again when something fails.
 
-    Raises GitError, OSError, WorktreeError.
+    `add` checks the files out. Raises GitError, OSError, WorktreeError.
     """
     name, head, ours = await branch(repo, wanted)
     worktree = Worktree(
@@ -134,7 +139,7 @@ async def create(repo: OpenRepo, wanted: Wanted) -> Worktree:
     moved = (Note(NoteKind.RESCUED, name),) if wanted.branch not in {"", name} else ()
     try:
         await asyncio.to_thread(places.write_record, wanted.path, worktree.record())
-        await _add(worktree)
+        await add(worktree)
         return replace(worktree, notes=(*moved, *await _notes(worktree)))
     except BaseException:
         await asyncio.shield(_undo(worktree, ours=ours))
@@ -203,11 +208,10 @@ async def _earlier(repo: OpenRepo, wanted: Wanted) -> tuple[str, str, bool] | No
     raise WorktreeError(f"the branch {wanted.branch} cannot be made again")
 
 
-async def _add(worktree: Worktree) -> None:
-    # A log of HEAD tells the agent's own commits from those of others, so it is always kept.
-    logged = ("-c", "core.logAllRefUpdates=true")
-    how = ("worktree", "add", "--quiet", "--force", "--no-guess-remote")
-    await worktree.git.out(*logged, *how, str(worktree.path), worktree.branch)
+async def add(worktree: Worktree, *options: str) -> None:
+    """Check the files out, by git alone; raises GitError, OSError, WorktreeError."""
+    how = ("worktree", "add", "--quiet", "--force", "--no-guess-remote", *options)
+    await worktree.git.out(*LOGGED, *how, str(worktree.path), worktree.branch)
     pointed = await asyncio.to_thread((worktree.git_dir / "gitdir").read_text)
     if pointed.strip() != str(worktree.path / ".git"):
         raise WorktreeError(f"git put the worktree {worktree.path.name} where it was not expected")

@@ -18,6 +18,8 @@ OPTIONS = (
     "core.untrackedCache=false",
     # a sparse checkout would make files that were never written look deleted
     "core.sparseCheckout=false",
+    # what an index notes of a file must tell whether it was touched since
+    *("core.trustctime=true", "core.checkStat=default", "core.ignoreStat=false"),
     "core.quotePath=false",
     "submodule.recurse=false",
     "worktree.useRelativePaths=false",

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -114,6 +115,7 @@ class Janitor:
         mine = [*map(Path, known), *self.active()]
         survey.orphans = list(await self.worktrees.orphans(mine, ORPHAN_SECONDS))
         survey.stuck.clear()
+        await self.worktrees.trim()
         survey.used = await self.worktrees.disk_used()
         survey.at = self.clock()
         if self._excess() > 0:
@@ -148,7 +150,7 @@ class Janitor:
         """Remove what was kept long enough; gives the number of worktrees that it tried."""
         kept = await self._ended(self.settings.limits.keep_hours, room)
         for each in kept:
-            await self._prune(each)
+            await self._prune(each, spare=self._excess() <= 0)
         return len(kept)
 
     async def _make_room(self, room: int) -> int:
@@ -156,6 +158,10 @@ class Janitor:
         limits, tried = self.settings.limits, 0
         where = self.worktrees.root, limits.keep_free_gb
         self.survey.lacking = await asyncio.to_thread(lacking, *where)
+        if self._excess() > 0:  # what is only a convenience goes first
+            freed = await self.worktrees.trim(every=True)
+            self.survey.used -= freed
+            self.survey.lacking -= freed
         if self._excess() > 0 and room:
             for each in await self._ended(0.0, room):
                 if self._excess() <= 0:
@@ -200,10 +206,11 @@ class Janitor:
             found = [Kept((node, attempt), Path(path)) for node, attempt, path in rows]
         return [each for each in found if each.path not in passed_over][:room]
 
-    async def _prune(self, kept: Kept) -> None:
+    async def _prune(self, kept: Kept, *, spare: bool = False) -> None:
         if kept.path in self.active():
             return
-        if (done := await self._clear(kept.path, self.worktrees.remove)) is None:
+        remove = partial(self.worktrees.remove, spare=spare)
+        if (done := await self._clear(kept.path, remove)) is None:
             return
         agent, attempt = kept.run
         pruned = update(Run).where(Run.node_id == agent, Run.attempt == attempt)

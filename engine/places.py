@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.commits import unlock
 
+WORKTREES = ".worktrees"  # below MAB_HOME
 LOST = "lost+found"
 RECORDS = ".records"
 GOING = ".going-"
@@ -131,11 +132,16 @@ def forget(path: Path, git_dir: Path) -> None:
 
     Raises OSError while the repository is away: the record alone tells of the entry then.
     """
+    unlist(path, git_dir)
+    git_dir.parents[1].stat()
+    record_file(path).unlink(missing_ok=True)
+
+
+def unlist(path: Path, git_dir: Path) -> None:
+    """Remove git's entry of a worktree, if it is this worktree's."""
     with suppress(FileNotFoundError):
         if (git_dir / "gitdir").read_text().strip() == str(path / ".git"):
             erase(git_dir)
-    git_dir.parents[1].stat()
-    record_file(path).unlink(missing_ok=True)
 
 
 def set_aside(path: Path) -> Path | None:

@@ -54,6 +54,7 @@ class Repo(Section):
     push: bool = True
     protected: tuple[str, ...] = CI_CONFIGURATION
     trusted: bool = False
+    reuse: Annotated[int, Field(ge=0)] = 0  # finished worktrees that wait for the next agents
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

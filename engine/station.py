@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy.engine import make_url
 
+from engine import places
 from engine.broker_access import access
 from engine.broker_exchange import Ears
 from engine.claude import ClaudeExecutor
@@ -59,7 +60,9 @@ def workshop(settings: Settings) -> Workshop:
     repos = Repos(settings.repos, home)
     push = {name: repo.push for name, repo in settings.repos.items()}
     protected = {name: repo.protected for name, repo in settings.repos.items()}
-    return Workshop(repos, Worktrees(repos, home / ".worktrees"), push, protected)
+    reuse = {name: repo.reuse for name, repo in settings.repos.items()}
+    worktrees = Worktrees(repos, home / places.WORKTREES, reuse=reuse)
+    return Workshop(repos, worktrees, push, protected)
 
 
 @dataclass(frozen=True)

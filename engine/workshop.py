@@ -188,7 +188,7 @@ class Workshop:
 
     async def discard(self, workspace: Path) -> None:
         """Remove a worktree whose work has been kept, so that its branch is free."""
-        await self.worktrees.remove(workspace)
+        await self.worktrees.remove(workspace, spare=True)
 
     async def diff(self, view: NodeView, limit_bytes: int) -> str:
         """What an agent changed, as text; raises RepositoryError, GitError."""

@@ -5,9 +5,9 @@ What belongs to a worktree is read from our own record, never from the `.git` th
 
 import asyncio
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from engine.commits import Authorship
 from engine.errors import MabError
 from engine.killed_git import once_more
 from engine.repos import OpenRepo, Repos, RepositoryError
+from engine.saved import Salvaged, Saved
+from engine.spares import Spares
 from engine.views import FileChange
 
 __all__ = [
@@ -34,34 +36,18 @@ AWAY_SECONDS = 86_400.0  # for a repository to come back
 
 
 @dataclass(frozen=True)
-class Saved:
-    """What an agent left, in git."""
-
-    commit: str  # the worktree's earlier head when nothing was changed
-    files: tuple[FileChange, ...] = ()  # since the base
-    left_out: tuple[str, ...] = ()  # "path (reason)"
-    rescued: str = ""  # the ref that holds what could not go to the branch
-
-
-@dataclass(frozen=True)
-class Salvaged:
-    """What became of a directory that no living record knew."""
-
-    path: Path
-    branch: str = ""
-    base_commit: str = ""
-    saved: Saved | None = None
-    moved_to: Path | None = None  # it could not be saved; nothing was deleted
-    why: str = ""  # it could not be saved
-
-
-@dataclass(frozen=True)
 class Worktrees:
     """The worktrees below `root`."""
 
     repos: Repos
     root: Path
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    reuse: Mapping[str, int] = field(default_factory=dict)  # spares by repository
+
+    @property
+    def spares(self) -> Spares:
+        """Finished ones that wait for the next agents."""
+        return Spares(self.root, self.reuse)
 
     async def open(
         self, agent: int, slug: str, repo: OpenRepo, base_commit: str, branch: str | None = None
@@ -81,7 +67,9 @@ class Worktrees:
         """The worktree that is wanted; raises as `open` does."""
         async with self._alone(repo.git_dir):
             with translated("the worktree could not be made"):
-                return await once_more(lambda: checkouts.create(repo, wanted))
+                made = await once_more(lambda: checkouts.create(repo, wanted, self.spares.add))
+                await self.spares.note(made)
+                return made
 
     async def branch(self, repo: OpenRepo, wanted: Wanted) -> str:
         """The branch of a worktree that is wanted, without the worktree; raises as `open` does."""
@@ -123,9 +111,10 @@ class Worktrees:
         """The changes between two commits as text, at most about `limit_bytes`; raises GitError."""
         return await commits.diff(repo.git, base, commit, limit_bytes)
 
-    async def remove(self, path: Path) -> Salvaged:
+    async def remove(self, path: Path, *, spare: bool = False) -> Salvaged:
         """Save what is in a worktree, then remove it, and its branch if it holds nothing.
 
+        With `spare`, its files may be kept for the next agent of its repository.
         One that is gone already is only forgotten; one that no record knows, or whose
         repository has been away for a day, moves to `lost+found`. Raises WorktreeError (DiskFull)
         when the work cannot be saved; nothing is removed then.
@@ -134,7 +123,7 @@ class Worktrees:
             worktree = await self._recorded(path, present=False)
             there = await asyncio.to_thread(places.is_directory, path)
             saved = await self._last_save(worktree) if there else None
-            await self._discard(worktree)
+            await self._discard(worktree, spare=spare)
         except (RepositoryError, Unrecorded) as error:
             return await self._set_aside(path, error)
         return Salvaged(path, worktree.branch, worktree.base_commit, saved)
@@ -211,9 +200,22 @@ class Worktrees:
         files = await commits.changes(worktree.git, worktree.base_commit, commit)
         return Saved(commit, files, commits.shown(left_out), rescued)
 
-    async def _discard(self, worktree: Worktree) -> None:
+    async def trim(self, *, every: bool = False) -> int:
+        """Throw away the spares that are too many, or `every` one; gives the bytes freed."""
+        spares = self.spares
+        await asyncio.to_thread(spares.sweep)
+        freed = 0
+        for spare in await asyncio.to_thread(spares.of if every else spares.above):
+            async with self._alone(spares.common_dir(spare)):
+                freed += await self.disk_used(spare)
+                await asyncio.to_thread(spares.drop, spare)
+        return freed
+
+    async def _discard(self, worktree: Worktree, *, spare: bool = False) -> None:
         async with self._alone(worktree.common_dir):
             with translated("the worktree could not be removed"):
+                if spare:
+                    await self.spares.put(worktree)
                 await checkouts.discard(worktree)
 
     async def _recorded(self, path: Path, *, present: bool = True) -> Worktree:

@@ -1,6 +1,7 @@
 """How long a worktree of a large repository takes, beside what git does when a person asks it.
 
-Both are made one after the other in turns, from the same commit; what was written is on the disk
+With `reuse` the worktree of an agent that ended is taken over, here one in which nothing was changed.
+All are made one after the other in turns, from the same commit; what was written is on the disk
 before the next begins, and what was made is removed outside the clock.
 """
 
@@ -8,6 +9,7 @@ import asyncio
 import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -24,7 +26,7 @@ from tests.bench.rows import Row
 SMALL, LARGE = 100, 50_000  # files; the small one shows what does not depend on them
 DIRECTORY = 100  # files in each
 LINES = 60  # of a file, 33 bytes each
-MAB, GIT = "mab", "git worktree add"
+MAB, REUSED, GIT = "mab", "mab, reused", "git worktree add"
 METRIC = "new worktree of {:,} files"
 
 
@@ -34,12 +36,16 @@ async def worktree(ground: Ground, extent: Extent) -> AsyncIterator[Row]:
         home = ground.home()
         shop, commit = await asyncio.to_thread(_large, home / "shop", files)
         trees = Worktrees(Repos({"shop": Repo(path=shop)}, home / "mab"), home / "mab" / "trees")
-        found: dict[str, list[float]] = {MAB: [], GIT: []}
+        sparing = replace(trees, root=home / "mab" / "spared", reuse={"shop": 1})
+        await _ours(sparing, 0, commit, files)  # the first to be reused
+        found: dict[str, list[float]] = {MAB: [], REUSED: [], GIT: []}
         for turn in extent.times:
             found[MAB].append(await _ours(trees, turn, commit, files))
+            found[REUSED].append(await _ours(sparing, turn, commit, files))
             found[GIT].append(await _gits(shop, home / f"plain-{turn}", commit, files))
         for side, values in found.items():
-            yield Row("worktree", side, METRIC.format(files), "s", tuple(values), "", side == MAB)
+            ours = side in {MAB, REUSED}
+            yield Row("worktree", side, METRIC.format(files), "s", tuple(values), "", ours)
 
 
 async def _ours(worktrees: Worktrees, turn: int, commit: str, files: int) -> float:
@@ -49,7 +55,9 @@ async def _ours(worktrees: Worktrees, turn: int, commit: str, files: int) -> flo
     tree = await worktrees.open(turn + 1, "bench", repo, commit)
     spent = perf_counter() - began
     await asyncio.to_thread(_whole, tree.path, files)
-    await worktrees.remove(tree.path)
+    await worktrees.remove(tree.path, spare=True)
+    if len(worktrees.spares.of()) != worktrees.reuse.get("shop", 0):
+        raise SideFailed("no spare was kept")
     return spent
 
 

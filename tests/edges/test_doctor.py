@@ -390,6 +390,14 @@ async def test_a_long_path_for_temporary_files_is_said_with_what_to_set(
     assert (gone.ok, gone.remedy) == (False, "export TMPDIR=/tmp")
 
 
+async def test_spare_worktrees_are_told(sound: Installation, tmp_path: Path) -> None:
+    home = tmp_path / "with-spares"
+    (home / ".worktrees/.spares/agent-1-x").mkdir(parents=True)
+    finding = await found(replace(sound, home=home), "Disk")
+    assert finding.ok is True
+    assert "; 1 spare worktrees use 0.0 GiB" in finding.detail
+
+
 async def test_a_disk_without_the_room_that_must_stay_free_is_wrong(sound: Installation) -> None:
     finding = await found(replace(sound, keep_free=10.0**9), "Disk")
     assert finding.ok is False

@@ -18,7 +18,7 @@ from engine.janitor import BATCH, ORPHAN_SECONDS, SURVEY_SECONDS, Janitor
 from engine.models import Event, Run
 from engine.models import Worker as WorkerRow
 from engine.scripted import Wait, Write, failure
-from engine.settings import Limits
+from engine.settings import Limits, Repo
 from engine.states import Cause, Status
 from engine.views import NodeView
 from engine.worker import Worker
@@ -201,6 +201,42 @@ async def test_the_oldest_go_when_the_disk_is_too_full(station: Station) -> None
     await house.ticks(1)
     assert house.there() == agents[3:]
     assert only_newest.exists()
+
+
+async def thrifty(station: Station, limits: Limits, reuse: int) -> House:
+    """One that keeps so many spares."""
+    shop = Repo(path=station.shop, reuse=reuse)
+    station.settings = station.settings.model_copy(update={"repos": {"shop": shop}})
+    return await moved_in(station, limits)
+
+
+@once
+async def test_spares_are_reused_and_go_first_when_room_is_needed(station: Station) -> None:
+    house = await thrifty(station, Limits(per_user=50, keep_hours=0, disk_gb=2.5 / 1024), 1)
+    spares = house.janitor.worktrees.spares
+    first = await house.agent("one", big=MEGABYTE)
+    await house.ticks(1)
+    assert (house.there(), len(spares.of()), await house.kept()) == ([], 1, [])
+    assert house.station.on_branch(first, "big") == MEGABYTE
+    second = await house.agent("two", hello="x")
+    assert (house.there(), spares.of()) == ([second.id], []), "it is in the spare's place"
+    assert not (only(house.root) / "big").exists()
+    await house.ticks(1)
+    assert len(spares.of()) == 1
+    (spares.of()[0] / "more").write_text(MEGABYTE * 3)
+    await house.ticks(SURVEY_SECONDS)
+    assert spares.of() == []
+
+
+@once
+async def test_spares_go_when_fewer_are_wanted(station: Station) -> None:
+    house = await thrifty(station, Limits(per_user=50, keep_hours=0), 1)
+    await house.agent("one", hello="x")
+    await house.ticks(1)
+    assert len(house.janitor.worktrees.spares.of()) == 1
+    house = await thrifty(station, Limits(per_user=50), 0)
+    await house.ticks(1)
+    assert list(house.janitor.worktrees.spares.place.iterdir()) == []
 
 
 @once
