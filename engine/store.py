@@ -1,7 +1,7 @@
 """Transactions on the ledger, on SQLite and PostgreSQL alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +71,7 @@ class Database:
             server = {"pool_pre_ping": True, "connect_args": _KEEPALIVE}
             engine = create_async_engine(url, hide_parameters=True, **server)
             event.listen(engine.sync_engine, "connect", _prepare_postgresql)
+            event.listen(engine.sync_engine, "do_executemany", _one_by_one)
             event.listen(engine.sync_engine, "handle_error", _leave_read_only)
         return cls(engine, url)
 
@@ -209,6 +210,17 @@ def _prepare_postgresql(connection: Any, _: object) -> None:
     cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
     cursor.close()
     connection.commit()
+
+
+def _one_by_one(cursor: Any, statement: str, rows: Sequence[Any], _: object) -> bool:
+    """Execute a statement for each row, and say that this is done.
+
+    The driver would do so in a pipeline, and a server does not end the transaction of a process
+    that stands still in one, nor after one.
+    """
+    for row in rows:
+        cursor.execute(statement, row)
+    return True
 
 
 def _leave_read_only(context: ExceptionContext) -> None:

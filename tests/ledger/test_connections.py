@@ -12,22 +12,31 @@ from engine.store import IDLE_SECONDS, Database, is_passing
 ALIVE = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
 
 
+ROWS = [{"id": number, "text": "row"} for number in (1, 2)]
+
+
+@pytest.mark.parametrize("rows", [[], ROWS])
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-async def test_who_stands_still_in_a_transaction_loses_it_and_may_try_again(db: Database) -> None:
+async def test_who_stands_still_in_a_transaction_loses_it_and_may_try_again(
+    db: Database, rows: list[dict[str, object]]
+) -> None:
     async with db.reading() as session:
         limit = await session.scalar(text("SHOW idle_in_transaction_session_timeout"))
     assert limit == f"{IDLE_SECONDS}s"
     with pytest.raises(DBAPIError) as lost:
-        await _stand_still(db)
+        await _stand_still(db, rows)
     assert is_passing(lost.value)
     async with db.writing() as session:
         assert await session.scalar(text("SELECT 1")) == 1
 
 
-async def _stand_still(db: Database) -> None:
+async def _stand_still(db: Database, rows: list[dict[str, object]]) -> None:
     async with db.writing() as session:
         await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '50ms'"))
         pid = await session.scalar(text("SELECT pg_backend_pid()"))
+        if rows:  # several rows by one statement
+            await session.execute(text("CREATE TEMPORARY TABLE rows (id int, text text)"))
+            await session.execute(text("INSERT INTO rows VALUES (:id, :text)"), rows)
         async with asyncio.timeout(60):
             while await _lives(db, pid):  # noqa: ASYNC110 - the server tells nobody
                 await asyncio.sleep(0.02)
