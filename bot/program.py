@@ -34,9 +34,11 @@ from engine import (
     Database,
     Engine,
     Executor,
+    Hints,
     Listeners,
     Outside,
     Worker,
+    ended,
     make_janitor,
     make_worker,
     polling,
@@ -45,6 +47,7 @@ from engine import (
 BOT_SECONDS = 1.0  # between two looks at inbox and outbox; as a rule they are woken at once
 JANITOR_SECONDS = 60.0
 REST_SECONDS = 4.0  # for what is under way when the program ends
+HINT_SECONDS = 1.0  # for the last hint to be given
 FIGURES_SECONDS = 15.0
 INQUIRIES_SECONDS = 10.0  # between looks at what expires, and of whom to remind
 log = structlog.stdlib.get_logger(__name__)
@@ -82,6 +85,7 @@ class Program:
     probes: dict[str, Probe] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics.make)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    elsewhere: Callable[[], None] = lambda: None  # tells other processes that there are news
 
     def add(
         self,
@@ -98,6 +102,11 @@ class Program:
 
     def wake(self, but: Beat | None = None) -> None:
         """There are news: look at what is to be prompt, except where they come from."""
+        self.heard(but)
+        self.elsewhere()
+
+    def heard(self, but: Beat | None = None) -> None:
+        """There are news, which the other processes know."""
         for beat in self.beats:
             if beat.prompt and beat is not but:
                 beat.wake()
@@ -134,6 +143,31 @@ async def open_program(given: Given) -> AsyncIterator[Program]:
         await program.rest()
     finally:
         await engine.db.close()
+
+
+@asynccontextmanager
+async def giving(hints: Hints, program: Program) -> AsyncIterator[None]:
+    """Tell the other processes on the same server of news while the block runs, and of its end."""
+    beat = Beat("hints", hints.give)
+    program.elsewhere = beat.wake
+    try:
+        yield
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HINT_SECONDS):
+                await beat.rest()
+    finally:
+        program.elsewhere = lambda: None
+        await beat.end()
+
+
+@asynccontextmanager
+async def hearing(hints: Hints, program: Program) -> AsyncIterator[None]:
+    """Hear of the others' news while the block runs."""
+    listening = asyncio.create_task(hints.listen(program.heard))
+    try:
+        yield
+    finally:
+        await ended({listening})
 
 
 @asynccontextmanager
@@ -215,6 +249,8 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         program = await stack.enter_async_context(open_program(given))
+        hints = Hints(program.engine.db)
+        await stack.enter_async_context(giving(hints, program))
         if speaks:
             await stack.enter_async_context(open_bot(program))
         if hands is not None:
@@ -225,6 +261,7 @@ async def running(
         program.add("figures", program.look, FIGURES_SECONDS, prompt=False)
         program.add("inquiries", program.engine.decisions.tick, INQUIRIES_SECONDS, prompt=False)
         await stack.enter_async_context(polling(program.beats))
+        await stack.enter_async_context(hearing(hints, program))
         for beat in program.beats:
             beat.wake()
         yield program

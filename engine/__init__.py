@@ -19,6 +19,7 @@ from engine.executor import AgentResult, Confinement, Executor, Job, Sandbox, St
 from engine.failpoints import Failpoint, armed, reached
 from engine.figures import Figures
 from engine.files import Handout
+from engine.hints import Hints
 from engine.masking import UNMASKED, Mask
 from engine.matters import (
     Ask,
@@ -64,7 +65,7 @@ from engine.requests import AlreadyStarted, Wish
 from engine.restoration import Restoration, Returned
 from engine.restoration import copy as copy_ledger
 from engine.sandbox import sandbox_tools
-from engine.scheduler import Beat, polling
+from engine.scheduler import Beat, ended, polling
 from engine.scripted import ScriptedExecutor
 from engine.settings import AgentPolicy, Limits, Poll, Repo, Section, Settings
 from engine.spares import Spares
@@ -157,6 +158,7 @@ __all__ = [
     "Handout",
     "HasVoted",
     "Heard",
+    "Hints",
     "Inbox",
     "Incoming",
     "Inquiry",
@@ -234,6 +236,7 @@ __all__ = [
     "Workflows",
     "armed",
     "copy_ledger",
+    "ended",
     "integration",
     "is_key",
     "is_passing",

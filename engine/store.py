@@ -68,7 +68,7 @@ class Database:
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(engine.sync_engine, "begin", _begin_sqlite)
         else:
-            server = {"pool_pre_ping": True, "connect_args": _KEEPALIVE}
+            server = {"pool_pre_ping": True, "connect_args": KEEPALIVE}
             engine = create_async_engine(url, hide_parameters=True, **server)
             event.listen(engine.sync_engine, "connect", _prepare_postgresql)
             event.listen(engine.sync_engine, "do_executemany", _one_by_one)
@@ -135,7 +135,7 @@ class Database:
         await self.engine.dispose()
 
 
-_KEEPALIVE = {
+KEEPALIVE = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,

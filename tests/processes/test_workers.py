@@ -104,13 +104,15 @@ def fleet(mab: Installation) -> Fleet:
     return Fleet(mab)
 
 
-def configured(mab: Installation, name: str, *repos: str, slots: int = 2) -> dict[str, str]:
+def configured(
+    mab: Installation, name: str, *repos: str, slots: int = 2, poll: float = 0.2
+) -> dict[str, str]:
     """A configuration of a worker's own; the variable that names it."""
     file = mab.root / f"{name}.toml"
     served = (f"[repos.{repo}]\npath = {json.dumps(str(mab.root / repo))}\n" for repo in repos)
     file.write_text(
         "".join(served) + f"[limits]\nslots = {slots}\nper_user = 20\n"
-        f"[agent]\nsandbox = '{Sandbox.OFF}'\n[poll]\nseconds = 0.2\nlease_seconds = 60\n"
+        f"[agent]\nsandbox = '{Sandbox.OFF}'\n[poll]\nseconds = {poll}\nlease_seconds = 60\n"
     )
     return {"MAB_CONFIG": str(file)}
 
@@ -144,6 +146,18 @@ async def test_two_share_the_work_and_each_takes_only_what_it_serves(fleet: Flee
         assert repositories.git(where, "show", f"{view.branch}:times.txt") == "once"
     assert len(mab.questions()) == 18
     assert "error" not in [event.lower() for event in bot.events()]
+
+
+async def test_a_worker_hears_of_an_agent_before_it_looks_by_itself(fleet: Fleet) -> None:
+    mab = fleet.mab
+    mab.configure(sandbox=Sandbox.OFF)
+    await mab.plays(first=[REST], second=[REST])
+    await fleet.speaks()
+    await fleet.works("one", **configured(mab, "one", "shop", poll=3600))
+    for count, task in enumerate(["first", "second"], 1):
+        card = await mab.spawns(task)
+        await until(partial(completed, mab, count))
+        assert await mab.story(card) == ["done"]
 
 
 async def completed(mab: Installation, count: int) -> bool:
