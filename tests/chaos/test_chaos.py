@@ -44,13 +44,13 @@ async def storm(database: str, root: Path) -> AsyncIterator[Storm]:
         yield blowing
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_short_storm_breaks_no_promise_on_postgresql(tmp_path: Path) -> None:
     async with storm("postgresql", tmp_path):
         pass
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_short_storm_breaks_no_promise_and_broken_ones_are_named(tmp_path: Path) -> None:
     async with storm("sqlite", tmp_path) as blown:
         place = blown.place

@@ -36,7 +36,7 @@ from tests.ledger.story import Story, described
 from tests.ledger.test_graph_size import counting
 
 AGENTS = int(os.environ.get("EXPLAIN_AGENTS", "20000"))
-pytestmark = pytest.mark.timeout(120 if AGENTS <= 20_000 else 7200)
+pytestmark = pytest.mark.timeout(300 if AGENTS <= 20_000 else 7200)
 HALF = AGE / 2 / DAY  # days: about half of the workflows have rested for longer
 OF_OLD = 2_321  # one of those agents
 Ticks = Mapping[str, Callable[[], Awaitable[object]]]

@@ -25,10 +25,7 @@ from tests.ledger.story import Story, bad, good
 
 ROUNDS = 100
 LANES = 60
-pytestmark = [
-    pytest.mark.parametrize("database_kind", ["postgresql"]),
-    pytest.mark.timeout(180),
-]
+pytestmark = pytest.mark.parametrize("database_kind", ["postgresql"])
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from engine.store import Database
 from tests.ledger.conftest import ALICE, LedgerWorld, ledger_of
 from tests.ledger.story import Story, good
 
-pytestmark = pytest.mark.timeout(300)
 LARGE = ("nodes", "needs", "events")
 STATEMENTS = 13  # of a delivery whose card lists all nodes
 SMALL = ("requests", "inquiries", "runs")  # here: a server reads such a table as a whole

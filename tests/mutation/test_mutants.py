@@ -8,7 +8,6 @@ import pytest
 from tests.mutation.mutants import MUTANTS, Mutant
 from tests.mutation.proof import Copy, Unproven, prove, sound
 
-pytestmark = pytest.mark.timeout(300)  # everything is imported anew each time
 GUARDS = [pytest.param(mutant, id=mutant.guard) for mutant in MUTANTS]
 
 

@@ -299,7 +299,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Programs are started, and waited for several times: that takes longer than elsewhere."""
     for item in items:
         if "tests/processes/" in item.nodeid and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(300))
+            item.add_marker(pytest.mark.timeout(600))
 
 
 def everybody() -> Iterator[psutil.Process]:
