@@ -3,7 +3,7 @@
 Slack sends an event again for some minutes. What was said in a longer gap, or while the ledger
 was away, is read from the history of the channels that the bot is in, and recorded under the key
 that its event would have had. Commands and buttons are not looked up: Slack has shown people that
-they did not work.
+they did not work. Of questions that wait it is looked up whether their messages are still there.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ PAGE = 200  # messages
 PAGES = 5  # of one channel or thread
 CHANNELS = 100  # of each sort, beside those where agents have worked
 SORTS = ("im", "public_channel,private_channel")
+QUESTIONS = 200  # that are open, and looked for
 CALLS = 30.0  # a minute; Slack allows about 50
 BURST = 10.0
 CANNOT_BE_READ = frozenset({Trouble.CLOSED, Trouble.UNTHREADED, Trouble.GONE})
@@ -68,8 +69,25 @@ class CatchUp:
         for event in sorted(said, key=lambda event: float(event["ts"])):
             if not await self.record({"type": "event_callback", "event": event}):
                 raise Unheard(event["ts"])
+        await self._look_for_questions()
         await self.engine.hearing.caught_up()
         log.info("caught up", since=since.isoformat(), messages=len(said))
+
+    async def _look_for_questions(self) -> None:
+        """Have those asked again whose messages were deleted meanwhile: nobody could press them."""
+        for thread, receipt in await self.engine.decisions.standing(QUESTIONS):
+            ts = str(receipt.get("ts", ""))
+            answer = await self._call(
+                self.client.conversations_replies,
+                channel=channel_of(thread.place),
+                ts=thread.thread,
+                oldest=ts,
+                inclusive=True,
+                limit=10,  # the root is always among them
+            )
+            there = answer.get("messages")
+            if there is not None and all(message["ts"] != ts for message in there):
+                await self.engine.decisions.ask_again(thread.place, receipt)
 
     async def _missed(self, oldest: float) -> AsyncIterator[dict[str, Any]]:
         """What was said in our channels, and in the threads that are of today."""

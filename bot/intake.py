@@ -157,7 +157,12 @@ def _erased(event: Body, ours: Ours) -> Incoming | None:
         return None
     channel = str(event["channel"])
     payload = {"text": "", "team": ours.team, "channel": channel, "ts": ts, "thread": str(thread)}
-    return Incoming(f"erased:{place_of(ours.team, channel)}:{ts}", Kind.ERASED, payload, "")
+    return Incoming(erasure(place_of(ours.team, channel), ts), Kind.ERASED, payload, "")
+
+
+def erasure(place: str, ts: str) -> str:
+    """The key under which it is recorded that a message of ours was deleted."""
+    return f"erased:{place}:{ts}"
 
 
 def _action(body: Body, team: str) -> Incoming | None:

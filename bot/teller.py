@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from bot.intake import message_of
+from bot.intake import erasure, message_of
 from bot.messages import Attachment, Message
 from bot.pace import Pace, TooFast
 from bot.posting import Enclosure, Mark, Poster, Spot, Trouble, understood
@@ -19,6 +19,7 @@ from engine import (
     Heard,
     Inquiry,
     Notice,
+    Opened,
     Undelivered,
 )
 
@@ -55,6 +56,13 @@ class Teller:
             await self._attach(spot, await self.writer.picture(delivery.card), since)
         await self._hand_out(delivery, spot, handouts, since)
         await self.engine.outbox.delivered(delivery, notice, {"ts": ts})
+        if isinstance(notice.fact, Opened):
+            await self._ask_again(delivery.origin.place, ts)
+
+    async def _ask_again(self, place: str, ts: str) -> None:
+        """Have a question asked again whose message was deleted before it was on record."""
+        if await self.engine.inbox.find(erasure(place, ts)):
+            await self.engine.decisions.ask_again(place, {"ts": ts})
 
     async def post(
         self, delivery: Delivery, spot: Spot, undelivered: Undelivered, message: Message

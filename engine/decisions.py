@@ -1,6 +1,6 @@
 """What people decide, and what follows from it, in one transaction."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from engine.errors import InvalidSpec, StaleMove
 from engine.matters import Plan
 from engine.models.talk import OPEN
 from engine.requests import Wish, know
+from engine.spec import Origin
 from engine.states import Decision, InquiryStatus
 from engine.votes import CHOICES, Click, Inquiry
 from engine.workflows import Workflows
@@ -116,10 +117,15 @@ class Decisions:
         async with self.workflows.changing(lost.workflow_id) as session:
             await settle(session, key)
             row, _ = await inquiries.locked(session, lost.id)
-            if row.status is InquiryStatus.OPEN:
+            if await inquiries.asked_by(session, place, receipt):  # nobody was quicker
                 await inquiries.ask_again(session, row)
             await answer(session, key, f"asked {row.id} again", None)
         return True
+
+    async def standing(self, limit: int) -> Sequence[tuple[Origin, Mapping[str, Any]]]:
+        """Threads with open questions and the receipts of their messages, oldest first."""
+        async with self.workflows.db.reading() as session:
+            return await inquiries.standing(session, limit)
 
     async def tick(self) -> None:
         """Reject what nobody decided in time, and remind once of what waits for long."""

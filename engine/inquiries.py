@@ -162,15 +162,31 @@ async def asked_by(
     session: AsyncSession, place: str, receipt: Mapping[str, Any]
 ) -> m.Inquiry | None:
     """The open question of a place that was last put to people by the message of a receipt."""
+    asked = await _asked(session, m.Workflow.place == place)
+    return next((row for row, _, posted in asked if posted == receipt), None)
+
+
+async def standing(session: AsyncSession, limit: int) -> Sequence[tuple[Origin, Mapping[str, Any]]]:
+    """Where open questions are said to stand, the oldest of them: thread and receipt of each."""
+    asked = await _asked(session)
+    found = [(Origin(flow.place, flow.thread), posted) for _, flow, posted in asked if posted]
+    return [(thread, posted) for thread, posted in found if thread.thread][:limit]
+
+
+async def _asked(
+    session: AsyncSession, *conditions: ColumnElement[bool]
+) -> list[tuple[m.Inquiry, m.Workflow, dict[str, Any] | None]]:
+    """Open questions, oldest first, and the receipt of when each was last put to people."""
+    # Not ordered by the database: SQLite would then read all events instead of these.
     opening = (
-        select(m.Inquiry, m.Event.receipt)
+        select(m.Event.id, m.Inquiry, m.Workflow, m.Event.receipt)
         .join(m.Workflow, m.Workflow.id == m.Inquiry.workflow_id)
         .join(m.Event, m.Event.inquiry_id == m.Inquiry.id)
-        .where(text(OPEN), m.Workflow.place == place, m.Event.name == NAMES[Opened])
-        .order_by(m.Event.id)
+        .where(text(OPEN), m.Event.name == NAMES[Opened], *conditions)
     )
-    last = {row.id: (row, posted) for row, posted in await session.execute(opening)}
-    return next((row for row, posted in last.values() if posted == receipt), None)
+    rows = sorted((await session.execute(opening)).all(), key=lambda row: row[0])
+    last = {row.id: (row, flow, posted) for _, row, flow, posted in rows}
+    return [last[number] for number in sorted(last)]
 
 
 async def listed(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[Inquiry]:

@@ -5,7 +5,8 @@ from sqlalchemy import select, update
 
 from bot.catching import NOTE_SECONDS
 from bot.local import Room
-from engine import Database
+from bot.messages import APPROVE
+from engine import Database, Status
 from engine.hearing import GAP
 from engine.models import Clock
 from engine.models import Hearing as HearingRow
@@ -114,3 +115,29 @@ async def test_first_words_in_a_channel_or_to_the_bot_are_taken_after_a_gap(worl
     assert theirs not in threads  # it is other people's
     read = {call.args["channel"] for call in world.slack.calls if call.method in HISTORY}
     assert world.slack.channel("elsewhere").id not in read
+
+
+async def test_a_question_that_was_deleted_while_no_bot_ran_is_asked_again(world: World) -> None:
+    await world.begins()
+    threads = []
+    for number, title in enumerate(("one", "two")):
+        await world.says(f"/agent workflow {title}: a: Begin -> b: Go on")
+        card = await world.card(number)
+        threads.append(await world.thread(card.ts, 2))
+    (first, lost), (second, _) = threads
+    await world.delivered()
+    await is_heard(world)
+    await world.ends()
+    world.slack.erases(lost.ts)
+    await world.until(lambda: given_up(world) == 1)
+    await pass_time(world, GAP + NOTE_SECONDS)
+    await world.begins()
+    await world.until(lambda: len(world.slack.thread("general", first.ts)) == 2)
+    again = world.slack.thread("general", first.ts)[1]
+    await is_heard(world)
+    await world.interpreted()
+    await world.delivered()
+    assert len(world.slack.thread("general", second.ts)) == 2, "it is still there"
+    await world.slack.presses("you", again, APPROVE)
+    for number in (1, 2):
+        await world.agent(number, Status.COMPLETED)

@@ -1,8 +1,13 @@
 """Workflows in a thread: a plan that is confirmed, gates, mending, and one final message."""
 
+import pytest
+from sqlalchemy import select
+
+from bot.intake import erasure
 from bot.local import Message
 from bot.messages import APPROVE
 from engine import Status
+from engine.models import Workflow
 from engine.scripted import Write
 from tests.conversations.conftest import World, is_notice, shown
 
@@ -63,6 +68,34 @@ async def test_a_question_whose_message_is_deleted_is_asked_again(world: World) 
     again = (await world.until(lambda: notices(world, card.ts, but=plan.ts)))[0]
     assert "Plan for w1" in again.text
     assert "Reminder" in again.text
+    await world.slack.presses("you", again, APPROVE)
+    for number in (1, 2, 3):
+        await world.agent(number, Status.COMPLETED)
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+async def test_a_question_is_asked_again_whose_message_was_deleted_before_that_was_on_record(
+    world: World,
+) -> None:
+    program = await world.begins()
+    engine = program.engine
+    first, second = (world.slack.faults.delays("chat.postMessage") for _ in range(2))
+    await world.says(PLAN)
+    await world.until(lambda: first.struck)
+    first.over.set()
+    await world.until(lambda: second.struck)
+    async with engine.db.writing() as session:
+        # Until this transaction ends, nothing that is told is recorded.
+        place = await session.scalar(select(Workflow.place).with_for_update())
+        second.over.set()
+        card = await world.card()
+        plan = (await world.thread(card.ts, 2))[1]
+        world.slack.erases(plan.ts)
+        erased = erasure(str(place), plan.ts)
+        await world.eventually(lambda: engine.inbox.find(erased))
+        await world.interpreted()
+        assert not await engine.decisions.standing(1)
+    again = (await world.until(lambda: notices(world, card.ts, but=plan.ts)))[0]
     await world.slack.presses("you", again, APPROVE)
     for number in (1, 2, 3):
         await world.agent(number, Status.COMPLETED)

@@ -183,6 +183,7 @@ def _bots(ledger: LedgerWorld) -> Ticks:
         "found": lambda: commands.find(db, f"command:{OF_OLD}"),
         "inquiries": decide,
         "erased": lambda: ledger.decisions.ask_again("T1/C1", {"ts": "1"}),
+        "standing": lambda: ledger.decisions.standing(200),
         "figures again": lambda: figures(db),
     }
 
