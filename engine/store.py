@@ -72,6 +72,7 @@ class Database:
             engine = create_async_engine(url, hide_parameters=True, **server)
             event.listen(engine.sync_engine, "connect", _prepare_postgresql)
             event.listen(engine.sync_engine, "do_executemany", _one_by_one)
+            engine.dialect.supports_sane_multi_rowcount = False  # it is the last row's count then
             event.listen(engine.sync_engine, "handle_error", _leave_read_only)
         return cls(engine, url)
 
