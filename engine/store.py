@@ -1,8 +1,9 @@
 """Transactions on the ledger, on SQLite and PostgreSQL alike."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,7 +65,9 @@ class Database:
         if parsed.get_backend_name() == "sqlite":
             if parsed.database:
                 _make_room(Path(parsed.database).parent)
-            engine = create_async_engine(url, hide_parameters=True)  # what people said
+            given = {"factory": _GivingBack}
+            # Parameters are what people said.
+            engine = create_async_engine(url, hide_parameters=True, connect_args=given)
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(engine.sync_engine, "begin", _begin_sqlite)
         else:
@@ -196,6 +199,20 @@ def _make_room(directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds what people said
     except OSError as error:
         raise DatabaseAway(f"there is no place for the database: {error}") from error
+
+
+class _GivingBack(sqlite3.Connection):
+    """Gives its locks back when it is closed, also in the middle of a statement.
+
+    A task that is cancelled there leaves a cursor behind, and until that is collected SQLite
+    keeps a closed connection, its transaction and the lock that keeps everybody from writing.
+    """
+
+    def close(self) -> None:
+        """Roll back, then close."""
+        with suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

@@ -1,6 +1,7 @@
 """Connections that end in the middle of something."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -52,3 +53,17 @@ async def test_the_inbox_knows_what_it_has(db: Database) -> None:
     incoming = Incoming("command:1", "command", {}, "U1")
     assert await record(db, incoming)
     assert not await record(db, incoming)
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+async def test_who_is_ended_in_the_middle_of_a_statement_keeps_nobody_from_writing(
+    db: Database,
+) -> None:
+    async with db.engine.connect() as connection:
+        await connection.execute(text("CREATE TEMPORARY TABLE rows (id int)"))
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        cursor = await driver.execute("INSERT INTO rows VALUES (1), (2) RETURNING id")
+        await connection.invalidate()
+    async with asyncio.timeout(10), db.writing() as session:  # else it waits for 30 seconds
+        assert await session.scalar(text("SELECT 1")) == 1
+    assert cursor is not None  # as an exception's traceback would keep it
