@@ -164,9 +164,14 @@ class Worktrees:
     async def catch_up(self, agent: int) -> list[Saved]:
         """Commit what an agent's last attempt could not; it stays there."""
         there = await asyncio.to_thread(places.worktrees, self.root)
-        last = [path for path in there if path.name.startswith(f"agent-{agent}-")][-1:]
-        with suppress(MabError):  # whoever removes it will say so
-            return [await self._last_save(await self._recorded(path)) for path in last]
+        mine = [path for path in there if path.name.startswith(f"agent-{agent}-")]
+        for path in reversed(mine):
+            with suppress(MabError):  # whoever removes it will say so
+                worktree = await self._recorded(path)
+                if await asyncio.to_thread(places.is_half_made, worktree.git_dir):
+                    continue  # nobody has worked there, and most files are missing
+                return [await self._last_save(worktree)]
+            break
         return []
 
     async def disk_used(self, path: Path | None = None) -> int:

@@ -373,16 +373,25 @@ async def test_a_worktree_in_which_a_process_still_works_is_no_spare(yard: Yard)
     assert not first.path.exists()
 
 
-async def test_one_that_was_killed_while_it_was_filled_is_nobodys_work(yard: Yard) -> None:
-    await yard.end(await yard.open())
+async def half_made(yard: Yard) -> Worktree:
+    """A worktree whose worker was killed before its files were there."""
     repo = await yard.repos.open("shop")
     base = await yard.repos.base(repo, "")
-    wanted = yard.worktrees.wanted(9, "task", base.commit)
 
     async def killed(worktree: Worktree) -> None:
         await checkouts.add(worktree, "--no-checkout", "--lock", "--reason", "initializing")
 
-    half = await checkouts.create(repo, wanted, killed)
+    return await checkouts.create(repo, yard.worktrees.wanted(9, "task", base.commit), killed)
+
+
+async def test_one_that_was_killed_while_it_was_filled_is_nobodys_work(yard: Yard) -> None:
+    half = await half_made(yard)
     found = await yard.worktrees.salvage(half.path)
     assert found.saved is None
     assert not await Git(yard.path / ".git").commit_of(half.ref)
+
+
+async def test_what_is_missing_in_one_that_was_not_filled_is_not_gone_on_from(yard: Yard) -> None:
+    half = await half_made(yard)
+    assert await yard.worktrees.catch_up(9) == []
+    assert await Git(yard.path / ".git").commit_of(half.ref) == half.base_commit
