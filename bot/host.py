@@ -19,7 +19,7 @@ import aiohttp
 from bot.health import Address, address
 
 OLDEST_PYTHON = (3, 11)
-OLDEST_GIT = (2, 31)
+OLDEST_GIT = (2, 33)  # knows `worktree add --lock --reason`
 ASKING_SECONDS = 1.0
 REINSTALL_CLI = "pip install --force-reinstall claude-agent-sdk"
 _INSTALLERS = {

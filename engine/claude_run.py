@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -15,6 +14,7 @@ from engine.claude_session import Session
 from engine.claude_shelf import Shelf, Sight
 from engine.claude_take_up import Done, Launch, take_up
 from engine.claude_walls import walls
+from engine.directories import drop
 from engine.executor import AgentResult, Call, Job, Watch
 from engine.sandbox import sandbox_tools
 from engine.scratch import prefix
@@ -50,7 +50,7 @@ async def carry_out(
         walled = walls(real, shell=using is not Shell.OFF)
         return await _started(Launch(real, using, program, walled), watch, shelf)
     finally:
-        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        await asyncio.to_thread(drop, Path(scratch))
 
 
 async def _started(launch: Launch, watch: Watch, shelf: Shelf | None) -> AgentResult:

@@ -11,11 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.directories import unlock
 from engine.git import Git, GitError
 from engine.views import FileChange
 
 HUGE = 100 * 2**20  # bytes; most forges refuse a push with such a file
 LISTED = 50  # names of files that were left out
+SHOWN = 60  # characters of a name that is too long for git
 GITLINK = "160000"
 NEW, TOUCHED = "?", frozenset({"C", "R"})  # tags of git-ls-files(1): changed, removed
 PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-commit-id")
@@ -77,11 +79,15 @@ async def stage(git: Git, parent: str) -> list[str]:
 
     Raises GitError.
     """
+    top = git.work_tree or Path()
+    deep = await to_thread(unlock, top)  # git passes over what it may not look into
     await git.out("read-tree", parent)
     found = await _listing(git)
-    top = git.work_tree or Path()
     survey = await to_thread(_survey, top, sorted(found.touched - found.links), found.new)
     survey.left_out += await to_thread(_in_submodules, top, sorted(found.links))
+    survey.left_out += sorted(
+        {f"{str(path.relative_to(top))[:SHOWN]}… (too deep)" for path in deep}
+    )
     if survey.gone:
         await git.out("update-index", "-z", "--force-remove", "--stdin", stdin=_listed(survey.gone))
     refused = await _add(git, survey.present)
@@ -150,21 +156,11 @@ async def _listing(git: Git) -> Listing:
 
 def _survey(top: Path, touched: list[str], new: list[str]) -> Survey:
     survey = Survey()
-    unlock(top)
     for path in touched:
         _judge_tracked(top, path, survey)
     for path in new:
         _judge_new(top, path, survey)
     return survey
-
-
-def unlock(top: Path) -> None:
-    """Make every directory below `top` one that its owner can list and empty."""
-    for place, names, _ in os.walk(top):
-        for name in names:
-            path = Path(place, name)
-            if not path.is_symlink() and path.lstat().st_mode & stat.S_IRWXU != stat.S_IRWXU:
-                path.chmod(0o755)
 
 
 def _judge_tracked(top: Path, path: str, survey: Survey) -> None:

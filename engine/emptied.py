@@ -10,9 +10,10 @@ import stat
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
-from engine import places
+from engine import directories
 from engine.errors import MabError
 
 
@@ -26,12 +27,14 @@ class Fresh:
 
     moment: int  # nanoseconds, by the clock of its file system: what changed since is touched
     mode: int  # of each directory
-    marks: tuple[str, ...]  # names of the extended attributes of each directory
+    group: int  # of each directory
+    marks: str  # the extended attributes of each directory, as one word
 
     @classmethod
     def of(cls, directory: Path, moment: int) -> "Fresh":
         """As this directory is."""
-        return cls(moment, directory.lstat().st_mode, _marks(directory))
+        facts = directory.lstat()
+        return cls(moment, facts.st_mode, facts.st_gid, _marks(directory))
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,8 @@ class Emptying:
 
     def plain(self, place: Path, facts: os.stat_result) -> bool:
         """Whether a directory is as git makes it."""
-        same = facts.st_mode == self.fresh.mode and facts.st_uid == self.owner
-        return same and _marks(place) == self.fresh.marks
+        known = self.fresh.mode, self.owner, self.fresh.group, self.fresh.marks
+        return (facts.st_mode, facts.st_uid, facts.st_gid, _marks(place)) == known
 
     def _untouched(self, facts: os.stat_result) -> bool:
         known = stat.S_ISREG(facts.st_mode) or stat.S_ISLNK(facts.st_mode)
@@ -107,14 +110,16 @@ def _above(files: Collection[str]) -> frozenset[str]:
 
 
 def _erase(path: Path) -> None:
-    if places.is_directory(path):
+    if directories.is_directory(path):
         path.chmod(0o700)
-    places.erase(path)
+    directories.erase(path)
 
 
-def _marks(directory: Path) -> tuple[str, ...]:
+def _marks(directory: Path) -> str:
     listed = getattr(os, "listxattr", None)  # Linux only
-    try:
-        return tuple(sorted(listed(directory, follow_symlinks=False))) if listed else ()
-    except OSError:  # a file system that has none
-        return ()
+    told = sha256()
+    with suppress(OSError):  # a file system that has none
+        for name in sorted(listed(directory, follow_symlinks=False)) if listed else ():
+            value = os.getxattr(directory, name, follow_symlinks=False)
+            told.update(os.fsencode(f"{name}\0{len(value)}\0") + value)
+    return told.hexdigest()

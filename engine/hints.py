@@ -51,6 +51,8 @@ class Hints:
                 await self._listen({**KEEPALIVE, **where}, heard)
             except (psycopg.Error, OSError) as error:
                 log.debug("no hints heard", error=told(error))
+            except Exception:
+                log.exception("no hints heard")
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _listen(self, where: dict[str, Any], heard: Callable[[], None]) -> None:

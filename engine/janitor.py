@@ -115,7 +115,7 @@ class Janitor:
         mine = [*map(Path, known), *self.active()]
         survey.orphans = list(await self.worktrees.orphans(mine, ORPHAN_SECONDS))
         survey.stuck.clear()
-        await self.worktrees.trim()
+        await self._trim()
         survey.used = await self.worktrees.disk_used()
         survey.at = self.clock()
         if self._excess() > 0:
@@ -159,7 +159,7 @@ class Janitor:
         where = self.worktrees.root, limits.keep_free_gb
         self.survey.lacking = await asyncio.to_thread(lacking, *where)
         if self._excess() > 0:  # what is only a convenience goes first
-            freed = await self.worktrees.trim(every=True)
+            freed = await self._trim(every=True)
             self.survey.used -= freed
             self.survey.lacking -= freed
         if self._excess() > 0 and room:
@@ -169,6 +169,14 @@ class Janitor:
                 tried += 1
                 await self._prune(each)
         return tried
+
+    async def _trim(self, *, every: bool = False) -> int:
+        """Throw spares away as `Worktrees.trim`; what cannot go keeps nothing else from going."""
+        try:
+            return await self.worktrees.trim(every=every)
+        except Exception:
+            log.exception("spare worktrees not removed; tried again later")
+            return 0
 
     def _excess(self) -> float:
         """Bytes that have to go: above the limit, or wanted by the disk."""

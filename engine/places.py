@@ -7,17 +7,12 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from engine.commits import unlock
+from engine.directories import erase, is_directory
 
 WORKTREES = ".worktrees"  # below MAB_HOME
 LOST = "lost+found"
 RECORDS = ".records"
 GOING = ".going-"
-
-
-def is_directory(path: Path) -> bool:
-    """Whether a real directory is there; a symbolic link is none."""
-    return path.is_dir() and not path.is_symlink()
 
 
 def worktrees(root: Path) -> list[Path]:
@@ -100,15 +95,6 @@ def last_head(git_dir: Path) -> str:
     return ""
 
 
-def erase(path: Path) -> None:
-    """Remove whatever is at a path; links are not followed."""
-    if is_directory(path):
-        unlock(path)
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
 def take_away(path: Path) -> None:
     """Remove a worktree; a half removed one has another name, and is nobody's work."""
     going = path.with_name(f"{GOING}{path.name}")
@@ -157,13 +143,3 @@ def set_aside(path: Path) -> Path | None:
     path.rename(place)
     record_file(path).unlink(missing_ok=True)
     return place
-
-
-def disk_used(root: Path) -> int:
-    """Bytes on disk below the root."""
-    used = 0
-    for place, _, names in os.walk(root):
-        for name in names:
-            with suppress(OSError):
-                used += Path(place, name).lstat().st_blocks * 512
-    return used

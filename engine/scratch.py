@@ -11,13 +11,13 @@ import asyncio
 import base64
 import hashlib
 import os
-import shutil
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine import abandoned
+from engine.directories import drop
 from engine.places import worktrees
 from engine.processes import MARKER
 
@@ -89,7 +89,7 @@ class Scratch:
         others = self._others(told, live) if told else set()
         gone = [path for path in dead if path not in others]
         for path in gone:
-            shutil.rmtree(path, ignore_errors=True)
+            drop(path)
         return len(gone)
 
     def _others(self, told: Collection[Path], live: Live) -> set[Path]:

@@ -13,21 +13,19 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from pathlib import Path
 
 import structlog
 
-from engine import checkouts, emptied, places
+from engine import checkouts, directories, emptied, places
 from engine.checkouts import Worktree
 from engine.emptied import Fresh, Odd
-from engine.errors import MabError
 from engine.git import Git
+from engine.git_rules import rules
 from engine.views import NoteKind
 
 SPARES = ".spares"
 PROBE = ".probe-"
-CONFIGURED = r"^(core|filter|lfs)\."  # decides what git writes into files
 log = structlog.get_logger()
 
 
@@ -38,15 +36,16 @@ class Made:
     repo: str
     common_dir: str
     commit: str
-    rules: str  # see `_rules`
+    rules: str  # see `git_rules`
     moment: int
     mode: int
-    marks: tuple[str, ...]
+    group: int
+    marks: str
 
     @property
     def fresh(self) -> Fresh:
         """How it looked."""
-        return Fresh(self.moment, self.mode, tuple(self.marks))
+        return Fresh(self.moment, self.mode, self.group, self.marks)
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Spares:
 
     def disk_used(self) -> int:
         """Bytes on disk of all of them; blocks."""
-        return places.disk_used(self.place)
+        return directories.disk_used(self.place)
 
     @property
     def place(self) -> Path:
@@ -86,26 +85,31 @@ class Spares:
         if not self.reuse.get(worktree.repo, 0) or pointers:
             return
         try:
-            await asyncio.to_thread(self._note, worktree, await _rules(worktree.git))
-        except (MabError, OSError) as error:
-            log.info("worktree will not be a spare", worktree=worktree.path.name, why=str(error))
+            await asyncio.to_thread(self._note, worktree, await rules(worktree.git))
+        except Exception:
+            log.exception("worktree will not be a spare", worktree=worktree.path.name)
             await asyncio.to_thread(self.drop, self.place / worktree.path.name)
 
     async def put(self, worktree: Worktree) -> None:
         """Put a worktree away whose work is saved, if there is a place and nothing is odd."""
         spare = self.place / worktree.path.name
         if await asyncio.to_thread(self._fits, worktree):
-            # from here on it is nobody's work, so what is missing in it is not missed
-            await asyncio.to_thread(worktree.path.rename, spare)
             try:
+                # from here on it is nobody's work, so what is missing in it is not missed
+                await asyncio.to_thread(worktree.path.rename, spare)
                 await self._empty(spare, self._read(spare))
-            except (MabError, OSError) as error:
+            except Odd as error:
                 log.info("worktree not kept as a spare", worktree=spare.name, why=str(error)[:200])
+                await asyncio.to_thread(self.drop, spare)
+            except Exception:
+                log.exception("worktree not kept as a spare", worktree=spare.name)
                 await asyncio.to_thread(self.drop, spare)
 
     def of(self, repo: str | None = None) -> list[Path]:
         """The spares, or those of a repository; blocks."""
-        there = sorted(path for path in self.place.glob("agent-*") if places.is_directory(path))
+        there = sorted(
+            path for path in self.place.glob("agent-*") if directories.is_directory(path)
+        )
         return [path for path in there if repo is None or self._repo(path) == repo]
 
     def above(self) -> list[Path]:
@@ -117,24 +121,23 @@ class Spares:
     def sweep(self) -> None:
         """Remove notes of worktrees that are gone, and what could not be removed before; blocks."""
         for left in [*self.place.glob(f"{places.GOING}*"), *self.place.glob(f"{PROBE}*")]:
-            with suppress(OSError):
-                places.erase(left)
+            directories.drop(left)
         for file in [*self.place.glob("*.json"), *self.place.glob("*.index")]:
             if not any((place / file.stem).exists() for place in (self.place, self.root)):
                 file.unlink(missing_ok=True)
 
     def drop(self, spare: Path) -> None:
         """Throw a spare away, or the note of a worktree; what cannot go now is swept; blocks."""
-        with suppress(OSError):
+        with suppress(OSError, RecursionError):
             for file in (_made(spare), _index(spare)):
                 file.unlink(missing_ok=True)
-            if places.is_directory(spare):
+            if directories.is_directory(spare):
                 places.take_away(spare)
 
     def _fits(self, worktree: Worktree) -> bool:
         most = self.reuse.get(worktree.repo, 0)
         noted = _made(self.place / worktree.path.name).exists()
-        there = noted and places.is_directory(worktree.path)
+        there = noted and directories.is_directory(worktree.path)
         return there and len(self.of(worktree.repo)) < most and not emptied.in_use(worktree.path)
 
     def _note(self, worktree: Worktree, rules: str) -> None:
@@ -171,8 +174,8 @@ class Spares:
     async def _moved_in(self, spare: Path, worktree: Worktree) -> bool:
         try:
             await self._move_in(spare, worktree)
-        except (MabError, OSError) as error:
-            log.warning("spare worktree thrown away", spare=spare.name, why=str(error)[:200])
+        except Exception:
+            log.exception("spare worktree thrown away", spare=spare.name)
             await asyncio.to_thread(places.take_away, worktree.path)
             await asyncio.to_thread(places.unlist, worktree.path, worktree.git_dir)
             await asyncio.to_thread(self.drop, spare)
@@ -201,13 +204,13 @@ class Spares:
             if Fresh.of(probe / "new", made.moment) != made.fresh:
                 raise Odd("directories are made otherwise now")
         finally:
-            places.erase(probe)
+            directories.erase(probe)
 
 
 async def _must_serve(made: Made, worktree: Worktree) -> None:
     """Raises Odd unless what is in the spare would be written alike now."""
     git = worktree.git
-    if made.common_dir != str(worktree.common_dir) or made.rules != await _rules(git):
+    if made.common_dir != str(worktree.common_dir) or made.rules != await rules(git):
         raise Odd("the repository or its settings are others now")
     if made.commit != worktree.head:
         compared = ("diff-tree", "-r", "-z", "--name-only", made.commit, worktree.head)
@@ -215,18 +218,10 @@ async def _must_serve(made: Made, worktree: Worktree) -> None:
             raise Odd("its .gitattributes are others now")
 
 
-async def _rules(git: Git) -> str:
-    """What decides how contents become files, as one word."""
-    told = (await git.run("config", "-z", "--get-regexp", CONFIGURED)).out
-    with suppress(OSError):
-        told += await asyncio.to_thread((git.git_dir / "info" / "attributes").read_bytes)
-    return sha256(told).hexdigest()
-
-
 def _exchange(spare: Path, worktree: Worktree) -> None:
     """Put the spare's files, and the index that tells of them, into a worktree without files."""
     shutil.copyfile(_index(spare), worktree.git_dir / "index")
-    places.erase(worktree.path)
+    directories.erase(worktree.path)
     spare.rename(worktree.path)
     places.point(worktree.path, worktree.git_dir)
 

@@ -16,7 +16,7 @@ from engine.broker_exchange import Ears
 from engine.claude import ClaudeExecutor
 from engine.environment import cleaned
 from engine.equipment import Tools
-from engine.executor import Executor, Usage
+from engine.executor import Executor, Sandbox, Usage
 from engine.janitor import Janitor
 from engine.leases import Leases
 from engine.masking import Mask
@@ -60,7 +60,8 @@ def workshop(settings: Settings) -> Workshop:
     repos = Repos(settings.repos, home)
     push = {name: repo.push for name, repo in settings.repos.items()}
     protected = {name: repo.protected for name, repo in settings.repos.items()}
-    reuse = {name: repo.reuse for name, repo in settings.repos.items()}
+    confined = settings.agent.sandbox is not Sandbox.OFF  # who is not could write what spares go by
+    reuse = {name: repo.reuse for name, repo in settings.repos.items() if confined}
     worktrees = Worktrees(repos, home / places.WORKTREES, reuse=reuse)
     return Workshop(repos, worktrees, push, protected)
 

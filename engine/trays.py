@@ -8,7 +8,6 @@ import asyncio
 import mimetypes
 import os
 import re
-import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.briefing import Tray
+from engine.directories import drop
 from engine.spec import LARGEST_FILE, MOST_FILES, File
 from engine.views import Note, NoteKind
 
@@ -59,7 +59,7 @@ class Trays:
 
     async def remove(self, agent_id: int) -> None:
         """Remove both trays of an agent."""
-        await asyncio.to_thread(_remove, self._of(agent_id))
+        await asyncio.to_thread(drop, self._of(agent_id))
 
     def _of(self, agent_id: int) -> Path:
         return self.root / f"agent-{agent_id}"
@@ -67,9 +67,9 @@ class Trays:
     def _open(self, agent_id: int, files: tuple[File, ...], emptied: bool) -> Tray:  # noqa: FBT001 - passed on by name above
         home = self._of(agent_id)
         inside, out = home / "in", home / "out"
-        _remove(inside)
+        drop(inside)
         if emptied or out.is_symlink():
-            _remove(out)
+            drop(out)
         for folder in (self.root, home, inside, out):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         given = [inside / name for name in unique(file.name for file in files)]
@@ -101,13 +101,6 @@ def unique(names: Iterable[str]) -> list[str]:
         known.add(free.casefold())
         made.append(free)
     return made
-
-
-def _remove(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    else:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _take(out: Path) -> Taken:

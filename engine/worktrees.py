@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine import branches, checkouts, commits, places
+from engine import branches, checkouts, commits, directories, places
 from engine.checkouts import DiskFull, Wanted, Worktree, WorktreeError, slug, translated
 from engine.commits import Authorship
 from engine.errors import MabError
@@ -121,7 +121,7 @@ class Worktrees:
         """
         try:
             worktree = await self._recorded(path, present=False)
-            there = await asyncio.to_thread(places.is_directory, path)
+            there = await asyncio.to_thread(directories.is_directory, path)
             saved = await self._last_save(worktree) if there else None
             await self._discard(worktree, spare=spare)
         except (RepositoryError, Unrecorded) as error:
@@ -131,7 +131,7 @@ class Worktrees:
     async def has(self, path: Path) -> bool:
         """Whether this worktree is on this host's disk."""
         recorded = await asyncio.to_thread(places.read_record, path)
-        return recorded is not None and await asyncio.to_thread(places.is_directory, path)
+        return recorded is not None and await asyncio.to_thread(directories.is_directory, path)
 
     async def orphans(self, known: Collection[Path], idle: float = 0.0) -> tuple[Path, ...]:
         """Worktrees below the root that are none of the `known` ones.
@@ -176,7 +176,7 @@ class Worktrees:
 
     async def disk_used(self, path: Path | None = None) -> int:
         """Bytes on disk of one worktree, or of all."""
-        return await asyncio.to_thread(places.disk_used, path or self.root)
+        return await asyncio.to_thread(directories.disk_used, path or self.root)
 
     async def _set_aside(self, path: Path, error: Exception) -> Salvaged:
         since = self.clock().timestamp() - AWAY_SECONDS
@@ -243,12 +243,12 @@ class Worktrees:
         return replace(worktree, common_dir=repo.git_dir, git_dir=git_dir)
 
     async def _present(self, worktree: Worktree) -> None:
-        if not await asyncio.to_thread(places.is_directory, worktree.path):
+        if not await asyncio.to_thread(directories.is_directory, worktree.path):
             raise WorktreeError(
                 f"the worktree {worktree.path.name} is missing; its committed work is on the "
                 f"branch {worktree.branch}, what was not committed is lost"
             )
-        if not await asyncio.to_thread(places.is_directory, worktree.common_dir):
+        if not await asyncio.to_thread(directories.is_directory, worktree.common_dir):
             await self.repos.open(worktree.repo)  # raises, saying what has become of it
 
     def _alone(self, common_dir: Path) -> AbstractAsyncContextManager[None]:

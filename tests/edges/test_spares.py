@@ -1,8 +1,10 @@
 """Reused worktrees: whatever an agent did to one, the next agent finds what a fresh one has."""
 
 import asyncio
+import json
 import os
 import stat
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -263,6 +265,25 @@ async def test_attributes_of_files_do_not_stay(yard: Yard) -> None:
         assert not os.listxattr(second.path / name)
 
 
+def rights(other: int) -> bytes:
+    """An access control list as acl(5) stores it: what everybody `other` than user 1 may do."""
+    entries = ((1, 7, -1), (2, 7, 1), (4, 5, -1), (16, 7, -1), (32, other, -1))
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="extended attributes are Linux's")
+async def test_what_new_files_inherit_is_not_left_as_an_agent_changed_it(yard: Yard) -> None:
+    inherited = "system.posix_acl_default"
+    yard.worktrees.root.mkdir(parents=True)
+    os.setxattr(yard.worktrees.root, inherited, rights(5))
+    first = await yard.open()
+    os.setxattr(first.path / "src", inherited, rights(7))
+    await yard.end(first)
+    second = await yard.open()
+    await alike(yard, second)
+    assert os.getxattr(second.path / "src", inherited) == rights(5)
+
+
 async def test_untouched_files_stay_and_the_commit_is_the_new_one(yard: Yard) -> None:
     first = await yard.open()
     kept = (first.path / "src/deep/er/c.py").stat().st_ino
@@ -316,6 +337,19 @@ def other_attributes(yard: Yard, _: Path) -> None:
     commit(yard.path, {".gitattributes": "*.py text eol=crlf\n"})
 
 
+def other_global_attributes(yard: Yard, _: Path) -> None:
+    (yard.path.parent / "attributes").write_text("*.py text eol=crlf\n")
+
+
+def another_group(_: Yard, spare: Path) -> None:
+    os.chown(spare, -1, 4711)
+
+
+def odd_note(_: Yard, spare: Path) -> None:
+    note = spare.with_name(f"{spare.name}.json")
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"moment": "now"}))
+
+
 def damaged_note(_: Yard, spare: Path) -> None:
     spare.with_name(f"{spare.name}.json").write_text("{")
 
@@ -332,13 +366,18 @@ def other_mode(_: Yard, spare: Path) -> None:
     spare.chmod(0o700)
 
 
-@pytest.mark.parametrize(
-    "oddity",
-    [foreign_settings, other_attributes, damaged_note, damaged_index, no_index, other_mode],
+ODDITIES = (
+    *(foreign_settings, other_attributes, other_global_attributes, damaged_note, odd_note),
+    *(damaged_index, no_index, other_mode),
+    pytest.param(another_group, marks=pytest.mark.skipif(os.geteuid() != 0, reason="root's")),
 )
+
+
+@pytest.mark.parametrize("oddity", ODDITIES)
 async def test_what_is_odd_is_thrown_away_and_a_fresh_one_made(
     yard: Yard, oddity: Callable[[Yard, Path], None]
 ) -> None:
+    git(yard.path, "config", "core.attributesFile", str(yard.path.parent / "attributes"))
     first = await yard.open()
     inode = (first.path / "README.md").stat().st_ino
     await yard.end(first)
@@ -371,6 +410,17 @@ async def test_a_worktree_in_which_a_process_still_works_is_no_spare(yard: Yard)
         await inside.communicate(b"")
     assert not yard.spares()
     assert not first.path.exists()
+
+
+async def test_one_that_cannot_be_moved_is_removed_like_any_other(yard: Yard) -> None:
+    first = await yard.open()
+    yard.worktrees = replace(yard.worktrees, reuse={"shop": 2})
+    (yard.worktrees.spares.place / first.path.name / "in the way").mkdir(parents=True)
+    (first.path / "made.txt").write_text("work\n")
+    await yard.end(first)
+    assert not first.path.exists()
+    assert git(yard.path, "show", f"{first.branch}:made.txt") == "work"
+    assert not yard.spares()
 
 
 async def half_made(yard: Yard) -> Worktree:

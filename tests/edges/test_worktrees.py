@@ -19,7 +19,7 @@ import pytest
 
 from engine import checkouts
 from engine.checkouts import MAX_SLUG
-from engine.commits import HUGE
+from engine.commits import HUGE, SHOWN
 from engine.repos import OpenRepo, Repos
 from engine.settings import Repo
 from engine.views import FileChange, NoteKind
@@ -426,6 +426,60 @@ async def test_files_that_the_agent_locked_away_are_saved_and_removed(yard: Yard
     locked.chmod(0o500)
     await yard.worktrees.remove(worktree.path)
     assert not worktree.path.exists()
+
+
+async def test_a_directory_that_its_agent_closed_is_saved_and_removed(yard: Yard) -> None:
+    worktree = await yard.open()
+    (worktree.path / "made.txt").write_text("work\n")
+    worktree.path.chmod(0)
+    saved = await yard.save(worktree)
+    assert [change.path for change in saved.files] == ["made.txt"]
+    worktree.path.chmod(0)
+    await yard.worktrees.remove(worktree.path)
+    assert not worktree.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "levels", "saved"),
+    [
+        ("d", 1500, {"made.txt", "deep.txt"}),  # deeper than Python calls itself
+        ("d", 5000, {"made.txt"}),  # than the system reaches by a path, and so git
+        ("d" * 200, 50, {"made.txt"}),
+    ],
+)
+async def test_however_deep_an_agent_went_the_rest_is_saved_and_all_of_it_removed(
+    yard: Yard, name: str, levels: int, saved: set[str]
+) -> None:
+    worktree = await yard.open()
+    (worktree.path / "made.txt").write_text("work\n")
+    dig = f"import os\nfor _ in range({levels}): os.mkdir({name!r}); os.chdir({name!r})\n"
+    dig += "open('deep.txt', 'w').write('x')\nos.chmod('.', 0o500)"
+    digging = await asyncio.create_subprocess_exec(sys.executable, "-c", dig, cwd=worktree.path)
+    assert await digging.wait() == 0
+    done = await yard.save(worktree)
+    assert {Path(change.path).name for change in done.files} == saved
+    told = () if "deep.txt" in saved else (f"{'/'.join([name] * levels)[:SHOWN]}… (too deep)",)
+    assert done.left_out == told
+    assert await yard.worktrees.disk_used(worktree.path) > 0
+    await yard.worktrees.remove(worktree.path)
+    assert not await yard.worktrees.orphans(())
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("bwrap"), reason="root has no rights so")
+def test_what_was_closed_is_not_lost_either_by_who_is_not_root(tmp_path: Path) -> None:
+    """Root looks into everything; a worker's user does not."""
+    again = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", __file__]
+    chosen = [
+        "-o",
+        "addopts=",
+        "-k",
+        "locked_away or agent_closed",
+        f"--basetemp={tmp_path / 'own'}",
+    ]
+    plain = ["bwrap", "--dev-bind", "/", "/", "--cap-drop", "ALL"]
+    run = subprocess.run([*plain, *again, *chosen], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    assert "2 passed" in run.stdout
 
 
 async def test_an_index_lock_left_behind_does_not_matter(yard: Yard) -> None:

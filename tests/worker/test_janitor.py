@@ -1,6 +1,7 @@
 """Worktrees that nobody needs any more: saved, removed, and never too many of them."""
 
 import asyncio
+import json
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 
 from engine import station as composition
 from engine.endings import tell_rescue
+from engine.executor import Sandbox
 from engine.janitor import BATCH, ORPHAN_SECONDS, SURVEY_SECONDS, Janitor
 from engine.models import Event, Run
 from engine.models import Worker as WorkerRow
@@ -237,6 +239,33 @@ async def test_spares_go_when_fewer_are_wanted(station: Station) -> None:
     house = await thrifty(station, Limits(per_user=50), 0)
     await house.ticks(1)
     assert list(house.janitor.worktrees.spares.place.iterdir()) == []
+
+
+@once
+async def test_a_spare_that_cannot_be_judged_holds_up_nobody(station: Station) -> None:
+    house = await thrifty(station, Limits(per_user=50, keep_hours=0), 1)
+    await house.agent("one", hello="x")
+    await house.ticks(1)
+    [note] = house.janitor.worktrees.spares.place.glob("*.json")
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"repo": []}))
+    second = await house.agent("two", hello="x")
+    with capture_logs() as logs:
+        await house.ticks(SURVEY_SECONDS)
+    failed = [told["event"] for told in logs if told["log_level"] == "error"]
+    assert failed[0] == "spare worktrees not removed; tried again later"
+    assert second.id not in house.there()
+    assert await house.kept() == []
+
+
+@once
+async def test_nothing_is_reused_where_agents_are_not_confined(station: Station) -> None:
+    policy = station.settings.agent.model_copy(update={"sandbox": Sandbox.OFF})
+    station.settings = station.settings.model_copy(update={"agent": policy})
+    house = await thrifty(station, Limits(per_user=50, keep_hours=0), 1)
+    await house.agent("one", hello="x")
+    await house.ticks(1)
+    assert house.there() == []
+    assert house.janitor.worktrees.spares.of() == []
 
 
 @once
