@@ -92,11 +92,11 @@ def _asked(messages: list[dict[str, Any]]) -> tuple[list[str], list[dict[str, An
 
 
 def _own(message: Mapping[str, Any]) -> str:
-    """The first text of a message that is the user's own."""
+    """The last text of a message that is the user's own; before it: what was never answered."""
     if message["role"] != "user":
         return ""
-    texts = (block["text"].strip() for block in _blocks(message) if block["type"] == "text")
-    return next((text for text in texts if not text.startswith(_OF_THE_CLI)), "")
+    texts = [block["text"].strip() for block in _blocks(message) if block["type"] == "text"]
+    return next((text for text in reversed(texts) if not text.startswith(_OF_THE_CLI)), "")
 
 
 def _said(messages: list[dict[str, Any]]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from engine.claude_shelf import Shelf
 from engine.commands import Incoming, record
 from engine.demo_model import Call, DemoModel, Scene, Script, Turn, call, say
 from engine.demo_model.conversation import Conversation, read
+from engine.demo_model.turns import Fail
 from engine.errors import LostLease
 from engine.executor import AgentResult
 from engine.leases import Leases
@@ -197,6 +198,20 @@ async def test_a_session_is_gone_on_with_on_another_host(
     ]  # fmt: skip
     assert list(place.iterdir()) == []
     assert bench.alive() == []
+
+
+@sqlite_only
+async def test_what_nobody_answered_is_before_the_newest_task(bench: Bench, db: Database) -> None:
+    refused = Scene("the first", [Turn(fault=Fail(401))])
+    async with DemoModel(Script((SECOND, refused))) as model:
+        first = await keeping(db).run(
+            bench.job(model, task="the first", project="agent:1"), Diary()
+        )
+        assert first.cause is Cause.BAD_KEY
+        job = bench.job(model, task="the second", project="agent:1", session_id=first.session_id)
+        second = await keeping(db).run(job, Diary())
+    assert second.output == "Gone on with."
+    assert talks(model)[-1].task == "the second"
 
 
 @sqlite_only
