@@ -42,7 +42,7 @@ FOUND = "ghp_" + "foundSomewhere" * 3
 ROOT_ONLY = {
     "read_by_mount",
     "reach_ptrace",
-}  # of attempts that need the right to, even without walls
+}  # of attempts that need a right that only root has everywhere
 SECONDS = 120.0
 HOOKS = '{"hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "touch %s"}]}]}}'
 SERVER = '{"mcpServers": {"x": {"command": "touch", "args": ["%s"]}}}'
@@ -287,7 +287,7 @@ async def test_no_attempt_succeeds_within_the_walls(fort: Castle, db: Database) 
 async def test_every_attempt_succeeds_without_the_walls(fort: Castle, db: Database) -> None:
     seen = await story(fort, db, Sandbox.OFF)
     unable = ROOT_ONLY if os.geteuid() else set()
-    assert seen.got == {*reads(fort), *reaches(fort)} - unable
+    assert seen.got >= {*reads(fort), *reaches(fort)} - unable
     assert seen.wrote >= {*writes(fort)} - unable
     # the hook and the file system monitor are there, and our own git still ran neither
     _stayed_at_home(seen)
