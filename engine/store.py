@@ -1,9 +1,8 @@
 """Transactions on the ledger, on SQLite and PostgreSQL alike."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
-from engine import migrations
+from engine import migrations, sqlite
 from engine.errors import MabError
 from engine.migrations import DatabaseAhead
 from engine.models import Workflow
@@ -25,12 +24,6 @@ __all__ = [
     "Database", "DatabaseAhead", "DatabaseAway", "DatabaseBehind", "DatabaseReadOnly",
     "is_away", "is_passing", "lock", "patiently", "told",
 ]  # fmt: skip
-SQLITE_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA busy_timeout=30000",
-)
 
 
 class DatabaseAway(MabError):
@@ -65,11 +58,7 @@ class Database:
         if parsed.get_backend_name() == "sqlite":
             if parsed.database:
                 _make_room(Path(parsed.database).parent)
-            given = {"factory": _GivingBack}
-            # Parameters are what people said.
-            engine = create_async_engine(url, hide_parameters=True, connect_args=given)
-            event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-            event.listen(engine.sync_engine, "begin", _begin_sqlite)
+            engine = sqlite.connect(url)
         else:
             server = {"pool_pre_ping": True, "connect_args": KEEPALIVE}
             engine = create_async_engine(url, hide_parameters=True, **server)
@@ -201,28 +190,6 @@ def _make_room(directory: Path) -> None:
         raise DatabaseAway(f"there is no place for the database: {error}") from error
 
 
-class _GivingBack(sqlite3.Connection):
-    """Gives its locks back when it is closed, also in the middle of a statement.
-
-    A task that is cancelled there leaves a cursor behind, and until that is collected SQLite
-    keeps a closed connection, its transaction and the lock that keeps everybody from writing.
-    """
-
-    def close(self) -> None:
-        """Roll back, then close."""
-        with suppress(sqlite3.Error):
-            self.rollback()
-        super().close()
-
-
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # BEGIN is ours, see _begin_sqlite
-    cursor = connection.cursor()
-    for pragma in SQLITE_PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-
-
 def _prepare_postgresql(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
@@ -245,11 +212,6 @@ def _leave_read_only(context: ExceptionContext) -> None:
     """Let go of connections that cannot write: a setting, or a standby, that stays theirs."""
     if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
         context.is_disconnect = True
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("mab_reading")
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def _is_empty(connection: Connection) -> bool:

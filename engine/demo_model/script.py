@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from engine.demo_model.conversation import Conversation
 from engine.demo_model.turns import Brain, Turn, say
 
+# What a shell call says whose sandbox did not start, because another agent of the repository left
+# its own in that moment: the CLI mounts over files in the git directory that each sandbox makes
+# for itself and takes away.
+UNSTARTED = "bwrap: Can't get type of source"
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -20,7 +25,10 @@ class Scene:
 
 @dataclass(frozen=True)
 class Script:
-    """Scenes, the first that matches wins."""
+    """Scenes, the first that matches wins.
+
+    As a model would, it makes a shell call once more whose sandbox did not start.
+    """
 
     scenes: tuple[Scene, ...]
 
@@ -35,7 +43,9 @@ class Script:
 def _turn(scene: Scene, conversation: Conversation) -> Turn:
     if callable(scene.turns):
         return scene.turns(conversation)
-    if conversation.turn >= len(scene.turns):
+    unstarted = sum(found.failed and UNSTARTED in found.text for found in conversation.results)
+    number = conversation.turn - unstarted
+    if number >= len(scene.turns):
         return say("This scene is over.")
-    turn = scene.turns[conversation.turn]
+    turn = scene.turns[number]
     return turn if isinstance(turn, Turn) else turn(conversation)

@@ -47,7 +47,7 @@ def main() -> int:
     """Measure, print what was found; 1 when a bench could not measure what it says."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(BENCHES))
-    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keeps what other benches found")
     parser.add_argument("--quick", action="store_true", help="a thousandth: does it run at all?")
     parser.add_argument("--part", type=float, default=1.0, help="of jobs, files, rows: 0 … 1")
     parser.add_argument("--repeat", type=int, default=3)
@@ -60,7 +60,7 @@ def main() -> int:
     report = asyncio.run(_run(given.names or tuple(BENCHES), extent))
     print(report.table())  # noqa: T201 - it is what this program is for
     if given.json:
-        given.json.write_text(report.json())
+        given.json.write_text(report.json(given.json.read_text() if given.json.exists() else ""))
     return 1 if report.failed else 0
 
 

@@ -185,7 +185,11 @@ async def _typed(slack: LocalSlack, agents: int, told_by_then: int) -> None:
 
 
 def _asked(model: DemoModel, agents: int) -> None:
-    """Raise SideFailed unless the model was asked by so many agents, for three turns each."""
+    """Raise SideFailed unless the model was asked by so many agents, for three turns each.
+
+    And for some more, where a shell's sandbox did not start and its call was made once more.
+    """
     asked = [request.session for request in model.requests if not request.side]
-    if len(asked) != agents * TURNS or len({*asked}) != agents:
+    more = len(asked) - agents * TURNS
+    if not 0 <= more <= agents // 2 or len({*asked}) != agents:
         raise SideFailed(f"{len(asked)} requests of {len({*asked})} sessions by {agents} agents")

@@ -1,7 +1,7 @@
 """The findings as a table, ratios first, and as JSON."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 
@@ -33,15 +33,26 @@ class Report:
             [f"{self.machine}; part {self.part}", "", *lines, *notes, *self._remarks()]
         )
 
-    def json(self) -> str:
-        """Everything, for whoever compares runs."""
+    def json(self, kept: str = "") -> str:
+        """Everything, by bench, for whoever compares runs; `kept` is what others found before."""
         better = ratios(self.rows)
-        rows = [
-            {**asdict(row), "median": row.median, "spread": row.spread, "ratio": better.get(row)}
-            for row in self.rows
-        ]
-        whole: Mapping[str, object] = {**vars(self), "machine": asdict(self.machine), "rows": rows}
-        return json.dumps(whole, indent=1)
+        found: dict[str, object] = json.loads(kept) if kept else {}
+        for bench in {row.bench: None for row in self.rows} | dict.fromkeys(self.failed):
+            rows = [
+                {
+                    **asdict(row),
+                    "median": row.median,
+                    "spread": row.spread,
+                    "ratio": better.get(row),
+                }
+                for row in self.rows
+                if row.bench == bench
+            ]
+            extent = {"began": self.began, "repeat": self.repeat, "part": self.part}
+            failed = self.failed.get(bench, "")
+            machine = asdict(self.machine)
+            found[bench] = {**extent, "machine": machine, "failed": failed, "rows": rows}
+        return json.dumps(found, indent=1)
 
     def _remarks(self) -> Iterator[str]:
         """What has to be known of the sides, once each."""

@@ -1,8 +1,9 @@
 """How long a worktree of a large repository takes, beside what git does when a person asks it.
 
 With `reuse` the worktree of an agent that ended is taken over, here one in which nothing was changed.
-All are made one after the other in turns, from the same commit; what was written is on the disk
-before the next begins, and what was made is removed outside the clock.
+All are made one after the other, from the same commit, each time another first: a disk that has
+written much becomes slower. What was written is on the disk before the next begins, and what was
+made is removed outside the clock. The ratios are those of the same turn.
 """
 
 import asyncio
@@ -40,12 +41,20 @@ async def worktree(ground: Ground, extent: Extent) -> AsyncIterator[Row]:
         await _ours(sparing, 0, commit, files)  # the first to be reused
         found: dict[str, list[float]] = {MAB: [], REUSED: [], GIT: []}
         for turn in extent.times:
-            found[MAB].append(await _ours(trees, turn, commit, files))
-            found[REUSED].append(await _ours(sparing, turn, commit, files))
-            found[GIT].append(await _gits(shop, home / f"plain-{turn}", commit, files))
+            sides = list(found)
+            for side in sides[turn % len(sides) :] + sides[: turn % len(sides)]:
+                if side == GIT:
+                    spent = await _gits(shop, home / f"plain-{turn}", commit, files)
+                else:
+                    ours = trees if side == MAB else sparing
+                    spent = await _ours(ours, turn, commit, files)
+                found[side].append(spent)
+        metric = METRIC.format(files)
         for side, values in found.items():
-            ours = side in {MAB, REUSED}
-            yield Row("worktree", side, METRIC.format(files), "s", tuple(values), "", ours)
+            yield Row("worktree", side, metric, "s", tuple(values), "", side != GIT)
+        for side in (MAB, REUSED):
+            by_git = (mine / gits for mine, gits in zip(found[side], found[GIT], strict=True))
+            yield Row("worktree", side, f"{metric} by git's", "x", tuple(by_git), "", ours=True)
 
 
 async def _ours(worktrees: Worktrees, turn: int, commit: str, files: int) -> float:

@@ -251,6 +251,18 @@ async def test_streams_are_cut_and_first_bytes_wait_by_order(http: aiohttp.Clien
         assert model.tokens_in["s1"] == 2
 
 
+def test_a_shell_call_whose_sandbox_did_not_start_is_made_once_more() -> None:
+    script = Script((Scene("count", (call("Bash", command="wc"), say("Three."))),))
+    said = "Exit code 1\nbwrap: Can't get type of source /shop/.git/config.lock: No such file"
+    unstarted = Result("Bash", {"command": "wc"}, said, failed=True)
+    counted = replace(unstarted, text="3", failed=False)
+    asked = Conversation("count", 0, (), frozenset({"Bash"}), "model", "session")
+    assert script(replace(asked, turn=1, results=(unstarted,))) == call("Bash", command="wc")
+    assert script(replace(asked, turn=2, results=(unstarted, counted))) == say("Three.")
+    refused = replace(unstarted, text="Exit code 1")  # what failed by itself is not repeated
+    assert script(replace(asked, turn=1, results=(refused,))) == say("Three.")
+
+
 async def test_a_script_has_an_end(http: aiohttp.ClientSession) -> None:
     async with DemoModel(Script((Scene("other", (call("Read"),)),))) as model:
         assert "no scene" in (await post(http, model))[1]

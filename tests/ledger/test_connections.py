@@ -1,13 +1,17 @@
 """Connections that end in the middle of something."""
 
 import asyncio
+import sqlite3
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from engine.commands import Incoming, record
+from engine.sqlite import BUSY_SECONDS
 from engine.store import IDLE_SECONDS, Database, is_passing
 
 ALIVE = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
@@ -67,3 +71,47 @@ async def test_who_is_ended_in_the_middle_of_a_statement_keeps_nobody_from_writi
     async with asyncio.timeout(10), db.writing() as session:  # else it waits for 30 seconds
         assert await session.scalar(text("SELECT 1")) == 1
     assert cursor is not None  # as an exception's traceback would keep it
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+async def test_a_writer_does_not_sleep_through_the_moments_in_which_the_lock_is_free(
+    db: Database,
+) -> None:
+    """By SQLite's own pauses they take a hundred turns of the other program, or never come."""
+    hog = Hog(Path(make_url(db.url).database or ""))
+    async with asyncio.TaskGroup() as group:
+        holding = group.create_task(asyncio.to_thread(hog.write))
+        try:
+            for number in range(WRITES):
+                hog.begun.clear()
+                await asyncio.to_thread(hog.begun.wait)
+                assert await record(db, Incoming(f"command:{number}", "command", {}, "U1"))
+        finally:
+            hog.enough.set()
+    assert holding.result() <= 3 * WRITES
+    async with db.writing() as session:
+        assert await session.scalar(text("PRAGMA busy_timeout")) == 1000 * BUSY_SECONDS
+
+
+WRITES = 5
+
+
+class Hog:
+    """Another program, which has the file locked nearly always."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.begun, self.enough = threading.Event(), threading.Event()
+
+    def write(self) -> int:
+        """Lock it again and again until told to end; how often that was."""
+        connection, turns = sqlite3.connect(self.file, isolation_level=None, timeout=60), 0
+        while not self.enough.is_set():
+            connection.execute("BEGIN IMMEDIATE")
+            self.begun.set()
+            self.enough.wait(0.15)
+            connection.execute("ROLLBACK")
+            turns += 1
+            self.enough.wait(0.01)
+        connection.close()
+        return turns
