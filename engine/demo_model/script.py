@@ -1,5 +1,6 @@
 """A model that plays given scenes: for tests, and for trying the product out."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from engine.demo_model.turns import Brain, Turn, say
 # What a shell call says whose sandbox did not start, because another agent of the repository left
 # its own in that moment: the CLI mounts over files in the git directory that each sandbox makes
 # for itself and takes away.
-UNSTARTED = "bwrap: Can't get type of source"
+UNSTARTED = re.compile("bwrap: Can't (?:find|get type of) source")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ class Script:
 def _turn(scene: Scene, conversation: Conversation) -> Turn:
     if callable(scene.turns):
         return scene.turns(conversation)
-    unstarted = sum(found.failed and UNSTARTED in found.text for found in conversation.results)
+    unstarted = sum(
+        found.failed and bool(UNSTARTED.search(found.text)) for found in conversation.results
+    )
     number = conversation.turn - unstarted
     if number >= len(scene.turns):
         return say("This scene is over.")

@@ -251,9 +251,10 @@ async def test_streams_are_cut_and_first_bytes_wait_by_order(http: aiohttp.Clien
         assert model.tokens_in["s1"] == 2
 
 
-def test_a_shell_call_whose_sandbox_did_not_start_is_made_once_more() -> None:
+@pytest.mark.parametrize("found", ["find source path", "get type of source"])
+def test_a_shell_call_whose_sandbox_did_not_start_is_made_once_more(found: str) -> None:
     script = Script((Scene("count", (call("Bash", command="wc"), say("Three."))),))
-    said = "Exit code 1\nbwrap: Can't get type of source /shop/.git/config.lock: No such file"
+    said = f"Exit code 1\nbwrap: Can't {found} /shop/.git/config.lock: No such file"
     unstarted = Result("Bash", {"command": "wc"}, said, failed=True)
     counted = replace(unstarted, text="3", failed=False)
     asked = Conversation("count", 0, (), frozenset({"Bash"}), "model", "session")
