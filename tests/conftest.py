@@ -1,12 +1,14 @@
 """What every test may use: both databases, migrated and empty."""
 
 import asyncio
+import faulthandler
 import gc
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
@@ -28,6 +30,8 @@ KINDS = ("sqlite", "postgresql")
 # For tests of what is said, shown and allowed, and of what agents do: none of it depends on where
 # the ledger lies. What is written at the same time, or in an order that matters, keeps both.
 ONE_DATABASE = pytest.mark.parametrize("database_kind", ["sqlite"])
+LONGEST = 900  # seconds: no test is given as many, see the marks `timeout`
+ERRORS = pytest.StashKey[int]()
 CARELESS = ("fsync = off", "full_page_writes = off", "autovacuum = off", "jit = off")
 
 
@@ -36,6 +40,39 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the way to the terminal, before what tests print is caught."""
+    config.stash[ERRORS] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Give it back."""
+    os.close(config.stash[ERRORS])
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """End the process of a test that does not end by its timeout, and say where it stands.
+
+    The timeout is an exception, once; a test that hangs again while it cleans up, or where none
+    can be raised, would keep the whole run from ending and from saying why.
+    """
+    long = any(mark.args[0] >= LONGEST for mark in item.iter_markers("timeout"))
+    if not long:
+        faulthandler.dump_traceback_later(LONGEST, exit=True, file=item.config.stash[ERRORS])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """Once more: pytest forgets it when a test fails, but that has to be cleaned up, too."""
+    if isinstance(node, pytest.Item):
+        faulthandler.dump_traceback_later(LONGEST, exit=True, file=node.config.stash[ERRORS])
 
 
 @pytest.fixture(scope="session")

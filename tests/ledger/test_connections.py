@@ -84,7 +84,7 @@ async def test_a_writer_does_not_sleep_through_the_moments_in_which_the_lock_is_
         try:
             for number in range(WRITES):
                 hog.begun.clear()
-                await asyncio.to_thread(hog.begun.wait)
+                assert await asyncio.to_thread(hog.begun.wait, BUSY_SECONDS)
                 assert await record(db, Incoming(f"command:{number}", "command", {}, "U1"))
         finally:
             hog.enough.set()
