@@ -21,6 +21,8 @@ from bot.program import (
     INQUIRIES_SECONDS,
     Given,
     Program,
+    giving,
+    hearing,
     open_bot,
     open_program,
     open_worker,
@@ -30,6 +32,7 @@ from bot.secrets import Secrets
 from engine import (
     AgentSpec,
     Executor,
+    Hints,
     Incoming,
     Limits,
     Origin,
@@ -169,8 +172,21 @@ async def _held(program: Program, worker: Worker, numbers: range) -> float:
 
 async def speak(work: Work) -> Any:
     """A bot alone, as `mab bot`, until it is ended."""
-    async with open_program(given(work)) as program, open_bot(program), polling(program.beats):
+    async with (
+        open_program(given(work)) as program,
+        hinting(program),
+        open_bot(program),
+        polling(program.beats),
+    ):
         await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def hinting(program: Program) -> AsyncIterator[None]:
+    """Hear of other processes' news, and let them hear of ours."""
+    hints = Hints(program.engine.db)
+    async with giving(hints, program), hearing(hints, program):
+        yield
 
 
 async def _told(program: Program, jobs: int) -> None:
@@ -184,12 +200,13 @@ async def working(
 ) -> AsyncIterator[None]:
     """All that `mab worker` does, or `mab serve`, with this executor and without worktrees."""
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(hinting(program))
         if speaks:
             await stack.enter_async_context(open_bot(program))
         worker = await stack.enter_async_context(open_worker(program, executor))
         without_worktrees(worker, home)
-        program.add("figures", program.look, FIGURES_SECONDS)
-        program.add("inquiries", program.engine.decisions.tick, INQUIRIES_SECONDS)
+        program.add("figures", program.look, FIGURES_SECONDS, prompt=False)
+        program.add("inquiries", program.engine.decisions.tick, INQUIRIES_SECONDS, prompt=False)
         await stack.enter_async_context(polling(program.beats))
         program.wake()
         yield
