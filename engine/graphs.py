@@ -5,6 +5,7 @@ is met when its node is completed, or when a person skipped it.
 """
 
 from collections.abc import Collection, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, update
@@ -70,7 +71,7 @@ def free_key(wanted: str, taken: Collection[str]) -> str:
     """A key that is not taken: the wanted one, or it with the next number."""
     numbers = (f"-{number}" for number in range(2, len(taken) + 3))
     numbered = (wanted[: LONGEST_KEY - len(number)] + number for number in numbers)
-    return next(key for key in (wanted, *numbered) if key not in taken)
+    return next(key for key in chain([wanted], numbered) if key not in taken)
 
 
 async def unused_key(session: AsyncSession, workflow_id: int, wanted: str) -> str:
