@@ -1,5 +1,6 @@
 """The addresses of the local workspace and who answers at each."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ class Server:
     page: PageApi
     guard: Guard
     _runner: web.AppRunner | None = None
-    _site: web.TCPSite | None = None
+    _listener: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port that was taken. ValueError for an address that is not the loopback."""
@@ -82,24 +83,30 @@ class Server:
             _application(self), access_log=None, shutdown_timeout=GRACE_SECONDS
         )
         await self._runner.setup()
-        await self.listen(host, port)
-        self.guard.port = int(self._runner.addresses[0][1])
+        self.guard.port = await self.listen(host, port)
         return self.guard.port
 
-    async def listen(self, host: str, port: int) -> None:
-        """Take new connections."""
-        assert self._runner is not None  # noqa: S101 - start comes first
-        self._site = web.TCPSite(self._runner, host, port)
-        await self._site.start()
+    async def listen(self, host: str, port: int) -> int:
+        """Take new connections; the port that was taken."""
+        assert self._runner is not None and self._runner.server is not None  # noqa: S101, PT018 - start comes first
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(self._runner.server, host, port)
+        return int(self._listener.sockets[0].getsockname()[1])
 
     async def refuse(self) -> None:
         """Take no new connections."""
-        if self._site is not None:
-            await self._site.stop()
-            self._site = None
+        if (listener := self._listener) is None:
+            return
+        self._listener = None
+        # Python never closes a connection that was accepted just before its listener is closed.
+        for socket in listener.sockets:
+            asyncio.get_running_loop().remove_reader(socket.fileno())
+        await asyncio.sleep(0)  # those have come in after this
+        listener.close()
 
     async def stop(self) -> None:
         """Close everything."""
+        await self.refuse()
         await self.page.close()
         await self.routes.desk.sockets.hang_up()
         if self._runner is not None:

@@ -1,6 +1,9 @@
 """Faults on the way to the Web API, and what an app's client makes of them."""
 
 import asyncio
+import gc
+from contextlib import ExitStack
+from socket import socket
 
 import aiohttp
 import pytest
@@ -150,3 +153,19 @@ async def test_anybody_s_message_can_be_erased(slack: LocalSlack, client: AsyncW
     await client.chat_postMessage(channel=channel, text="y", thread_ts=roots[0])
     alone = client.chat_postMessage(channel=channel, text="y", thread_ts=roots[1])
     assert await refused(alone) == "thread_not_found"
+
+
+async def test_an_outage_leaves_no_connection_that_nobody_closes(slack: LocalSlack) -> None:
+    address = ("127.0.0.1", slack.parts.guard.port)
+    for steps in range(8):  # of the loop, between a connection and the outage
+        with ExitStack() as callers:
+            for _ in range(3):
+                caller = callers.enter_context(socket())
+                caller.settimeout(0)
+                caller.connect_ex(address)
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await slack.goes_down()
+            await slack.comes_back()
+    await asyncio.sleep(0)
+    gc.collect()  # what nobody closed is a ResourceWarning, which fails this test
