@@ -25,6 +25,7 @@ from bot.secrets import NAMED
 from bot.settings import START_LINES, BotSettings
 from engine import AgentPolicy, Limits, Poll, Repo, WorkflowSpec
 from engine.recipes import fill, read
+from tests.bench.__main__ import BENCHES
 from tests.processes.test_backup import DUMP, EMPTY, READ
 
 TOP = Path(__file__).parent.parent
@@ -246,3 +247,10 @@ def test_the_newest_release_stands_first_in_the_changelog() -> None:
 
 def _numbers(release: str) -> list[int]:
     return [int(part) for part in release.split(".")]
+
+
+def test_each_bench_has_a_row_and_its_findings() -> None:
+    found = json.loads((TOP / "tests/bench/last.json").read_text())
+    assert {names(bench)[0] for bench, *_ in rows("## Benchmarks")} == found.keys()
+    assert found.keys() == BENCHES.keys()
+    assert not [bench for bench, each in found.items() if each["failed"] or not each["rows"]]
